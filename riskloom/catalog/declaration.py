@@ -1,0 +1,126 @@
+"""The declaration of a domain: ``domain.toml`` and the table contracts beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from riskloom.contracts import Duration, TableContract
+
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Money = Annotated[float, Field(ge=0)]
+Metric = Literal["average_precision", "roc_auc", "subject_precision_at_k", "recall_at_fpr"]
+Candidate = Literal["logistic_regression", "hist_gradient_boosting", "lightgbm"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Subject(_Section):
+    """What is scored: one row of ``event_table``, at the moment it is observed."""
+
+    entity: Slug
+    key: str
+    event_table: str
+    amount: str = Field(description="Column with the amount at stake, in the domain's currency.")
+    group: str = Field(description="Column whose values are ranked for precision at k: a card, an account.")
+
+
+class Label(_Section):
+    """Where the truth comes from, and how long it takes until silence means «no»."""
+
+    table: str
+    key: str = Field(description="Column of the label table that holds the subject's key.")
+    positive: str = Field(description="Boolean column; a later row for the same subject corrects an earlier one.")
+    maturity: Duration
+
+
+class Training(_Section):
+    """How models are fitted; all of it takes part in the model's fingerprint."""
+
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    history: Duration
+    holdout: Duration
+    folds: int = Field(default=2, ge=1, le=10)
+    trials: int = Field(default=6, ge=1, le=500, description="Budget: settings tried for each candidate.")
+    max_negatives: int = Field(default=200_000, ge=1_000, description="Negatives kept for fitting, at random.")
+    seed: int = 0
+    schedule: str = "@daily"
+    approval: bool = Field(default=False, description="A person approves each promotion in Airflow.")
+
+
+class Gate(_Section):
+    """What a challenger must reach, and how much worse than the champion it may look by chance."""
+
+    metric: Metric
+    minimum: Probability
+    tolerance: Probability = 0.0
+    min_positives: int = Field(default=30, ge=1, description="Fewer in the holdout: no verdict, no promotion.")
+    max_single_feature_auc: Probability = Field(default=0.995, description="A feature that does better leaks.")
+    reason: str = Field(min_length=20, description="Why this metric and this minimum.")
+
+
+class Costs(_Section):
+    """What a decision costs, in the domain's currency."""
+
+    false_negative: Literal["amount"] | Money = Field(description='"amount": the amount at stake is lost.')
+    review: Money = Field(description="One flagged subject, looked at.")
+    friction: Money = Field(description="One honest subject flagged.")
+
+
+class Outcome(_Section):
+    """One answer the scoring service gives; the last whose ``from_score`` is reached applies."""
+
+    name: Slug
+    description: str = Field(min_length=10)
+    from_score: Literal["threshold"] | Probability = Field(
+        description='A probability, or "threshold": the one that cost least in training.'
+    )
+
+
+class Serving(_Section):
+    """Answers for what the model cannot know."""
+
+    safe_outcome: Slug = Field(description="When no score can be trusted.")
+
+
+class Monitoring(_Section):
+    """What is watched and when it is an alarm."""
+
+    schedule: str = "@daily"
+    window: Duration
+    sample: int = Field(default=20_000, ge=500, le=1_000_000)
+    max_drifted_share: Probability = 0.3
+    drift_threshold: Probability = Field(default=0.1, description="Per column, on Evidently's normed distance.")
+
+
+class Domain(_Section):
+    """One declared domain with its tables."""
+
+    name: Slug
+    title: str = Field(min_length=3)
+    description: str = Field(min_length=20)
+    owner: str = Field(min_length=2)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    subject: Subject
+    label: Label
+    training: Training
+    gate: Gate
+    costs: Costs
+    outcome: tuple[Outcome, ...] = Field(min_length=2)
+    serving: Serving
+    monitoring: Monitoring
+    request_features: dict[Slug, Annotated[str, Field(min_length=10)]] = Field(
+        default_factory=dict, description="Features computed from the request and the views, name to description."
+    )
+    tables: dict[str, TableContract] = Field(default_factory=dict)
+    folder: Path
+
+    @property
+    def event_table(self) -> TableContract:
+        """The contract of the table whose rows are scored."""
+        return self.tables[self.subject.event_table]

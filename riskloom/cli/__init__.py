@@ -1,0 +1,37 @@
+"""The command line: ``riskloom COMMAND``. Each module registers its commands; heavy imports stay inside them."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from riskloom.cli import features, ingest, monitoring, registry, serving, stack, training
+from riskloom.errors import RiskloomError
+
+#: Exit code of a command that was refused with a known error; a crash exits with 1 and a traceback.
+REFUSED = 2
+
+
+def build_app() -> typer.Typer:
+    """Put all commands together."""
+    app = typer.Typer(
+        name="riskloom",
+        help="Find abuse, threats, fraud and wrong invoices; decide, act reversibly, learn.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for module in (ingest, features, training, registry, serving, monitoring, stack):
+        module.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line; a known error is printed without a traceback."""
+    try:
+        build_app()()
+    except RiskloomError as error:
+        Console(stderr=True, highlight=False).print(f"riskloom: {error}", markup=False, soft_wrap=True)
+        sys.exit(REFUSED)

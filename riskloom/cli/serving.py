@@ -1,0 +1,9 @@
+"""Commands for the scoring service."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""

@@ -1,0 +1,144 @@
+"""
+Where things are and which back ends are used: the only reader of the environment.
+
+Read only where things are wired together (command line, services, DAG tasks); everything else gets what it needs as
+arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from riskloom.errors import ConfigError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Settings from ``RISKLOOM_*`` variables; the defaults run everything embedded, on this machine only."""
+
+    model_config = SettingsConfigDict(env_prefix="RISKLOOM_", extra="ignore", frozen=True)
+
+    home: Path = Field(default=PROJECT_ROOT / ".riskloom", description="Everything made at run time lies below it.")
+    project: Path = Field(default=PROJECT_ROOT, description="The checkout: dags, dbt_project, feature_repo, services.")
+
+    online_store: Literal["sqlite", "redis"] = "sqlite"
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+
+    host: str = Field(default="127.0.0.1", description="The address services listen on.")
+    scoring_port: int = 3000
+    airflow_port: int = 8080
+    monitoring_port: int = 8000
+
+    duckdb_threads: int = Field(default=2, ge=1)
+    duckdb_memory: str = Field(default="4GB", pattern=r"^\d+(MB|GB)$")
+
+    @property
+    def landing(self) -> Path:
+        """Good rows as they came, ``<domain>/<table>/*.parquet``; files are added, never changed."""
+        return self.home / "landing"
+
+    @property
+    def quarantine(self) -> Path:
+        """Bad rows with their reason, ``<domain>/<table>/*.parquet``."""
+        return self.home / "quarantine"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file; only dbt opens it."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def marts(self) -> Path:
+        """What dbt publishes for everybody else, ``<domain>/<mart>.parquet``."""
+        return self.home / "marts"
+
+    @property
+    def dbt_project(self) -> Path:
+        """The dbt project's sources."""
+        return self.project / "dbt_project"
+
+    @property
+    def dbt_target(self) -> Path:
+        """The artefacts of dbt, its manifest among them."""
+        return self.home / "dbt" / "target"
+
+    @property
+    def feast_registry(self) -> Path:
+        """Feast's SQL registry (SQLite)."""
+        return self.home / "feast" / "registry.db"
+
+    @property
+    def feast_online(self) -> Path:
+        """Feast's online store where it is SQLite."""
+        return self.home / "feast" / "online.db"
+
+    @property
+    def bentoml_home(self) -> Path:
+        """BentoML's model and Bento store."""
+        return self.home / "bentoml"
+
+    @property
+    def registry(self) -> Path:
+        """Who is champion and challenger, ``<domain>.json``, with history."""
+        return self.home / "registry"
+
+    @property
+    def keys(self) -> Path:
+        """Signing key and API keys; readable by the owner only."""
+        return self.home / "keys"
+
+    @property
+    def decisions(self) -> Path:
+        """Decisions as they were answered, JSON lines, ``<domain>/*.jsonl``."""
+        return self.home / "decisions"
+
+    @property
+    def monitoring(self) -> Path:
+        """Verdicts, ``<domain>/*.json``, and Evidently's workspace."""
+        return self.home / "monitoring"
+
+    @property
+    def airflow_home(self) -> Path:
+        """Airflow's own folder: its database, logs and passwords."""
+        return self.home / "airflow"
+
+
+def load_settings() -> Settings:
+    """
+    Read the settings from the environment.
+
+    Raises:
+        ConfigError: A variable holds a value that its setting does not take.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"RISKLOOM_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}, found {item['input']!r}"
+            for item in error.errors(include_url=False)
+        ]
+        raise ConfigError("\n".join(lines)) from error
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment for a process we start: this one's, plus the settings it must share with us."""
+    shared = {
+        "RISKLOOM_HOME": str(settings.home),
+        "RISKLOOM_PROJECT": str(settings.project),
+        "RISKLOOM_ONLINE_STORE": settings.online_store,
+        "RISKLOOM_REDIS_URL": settings.redis_url.get_secret_value(),
+        "RISKLOOM_DUCKDB_THREADS": str(settings.duckdb_threads),
+        "RISKLOOM_DUCKDB_MEMORY": settings.duckdb_memory,
+        "BENTOML_HOME": str(settings.bentoml_home),
+        "OTEL_SDK_DISABLED": "true",
+        "BENTOML_DO_NOT_TRACK": "True",
+        "DO_NOT_TRACK": "1",
+        "FEAST_USAGE": "False",
+    }
+    return {**os.environ, **shared}
