@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_PATTERN = re.compile(r"(\d{1,6})([smhd])")
+_PATTERN = re.compile(r"([0-9]{1,6})([smhd])")
 
 
 def parse_duration(text: object) -> timedelta:

@@ -17,7 +17,7 @@ NAME = r"^[a-z][a-z0-9_]{0,62}$"
 BITEMPORAL_COLUMNS = ("effective_at", "observed_at")
 _PLAIN_TYPES = {"string", "bigint", "double", "boolean", "timestamp"}
 _MAX_PRECISION = 38  # of a decimal, in DuckDB and in Spark
-_DECIMAL = re.compile(r"decimal\((\d{1,2}),(\d{1,2})\)")
+_DECIMAL = re.compile(r"decimal\(([0-9]{1,2}),([0-9]{1,2})\)")
 
 
 def _check_type(text: object) -> str:

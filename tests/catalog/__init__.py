@@ -1,0 +1,1 @@
+"""Declarations: what is read, and how mistakes are told."""

@@ -1,0 +1,124 @@
+"""The catalogue reads every domain, and says everything that is wrong at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from riskloom.catalog import DOMAINS, load_catalog, load_domain
+from riskloom.errors import CatalogError, ConfigError
+
+Edit = Callable[[str, str, str], None]
+
+
+@pytest.fixture
+def domains(tmp_path: Path) -> Path:
+    """A copy of the first declared domain, to be spoilt."""
+    first = sorted(DOMAINS.glob("*/domain.toml"))[0].parent
+    shutil.copytree(first, tmp_path / "domains" / first.name, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    return tmp_path / "domains"
+
+
+@pytest.fixture
+def edit(domains: Path) -> Edit:
+    """Replace a text in one of the copy's files; the text must be there."""
+    folder = next(domains.iterdir())
+
+    def replace(file: str, old: str, new: str) -> None:
+        text = (folder / file).read_text()
+        assert old in text
+        (folder / file).write_text(text.replace(old, new, 1))
+
+    return replace
+
+
+def mistakes_of(folder: Path) -> dict[str, str]:
+    with pytest.raises(CatalogError) as caught:
+        load_catalog(folder)
+    return {mistake.key: str(mistake) for mistake in caught.value.mistakes}
+
+
+def test_the_declared_domains_load() -> None:
+    """What is in the repository is valid, and each domain's tables come with it."""
+    catalog = load_catalog()
+    assert catalog
+    for name, domain in catalog.items():
+        assert domain.name == name
+        assert domain.subject.event_table in domain.tables
+
+
+def test_an_unknown_domain_is_refused_with_the_known_ones() -> None:
+    """Whoever misspells a domain sees which there are."""
+    with pytest.raises(ConfigError, match="no domain 'nonsense'; known domains: .*" + sorted(load_catalog())[0]):
+        load_domain("nonsense")
+
+
+def test_an_empty_folder_is_an_empty_catalogue(tmp_path: Path) -> None:
+    """No declarations is not an error of the catalogue."""
+    assert load_catalog(tmp_path) == {}
+
+
+def test_all_mistakes_of_all_files_are_told_at_once(domains: Path, edit: Edit) -> None:
+    """A wrong type, a wrong range, a misspelt key and a mistake in a table are reported together."""
+    edit("domain.toml", 'maturity = "7d"', 'maturity = "7 days"')
+    edit("domain.toml", "minimum = 0.10", "minimum = 7")
+    edit("domain.toml", "friction =", "frictoin =")
+    edit("tables/payments__transactions.toml", 'type = "string"', 'type = "text"')
+    found = mistakes_of(domains)
+    assert (
+        'label.maturity: expected a duration such as "30m", "12h" or "7d", found \'7 days\'' in found["label.maturity"]
+    )
+    assert "expected less than or equal to 1, found 7" in found["gate.minimum"]
+    assert "expected a value, found nothing" in found["costs.friction"]
+    assert "expected no key of this name" in found["costs.frictoin"]
+    assert "tables/payments__transactions.toml" in found["columns.transaction_id.type"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "expected"),
+    [
+        (
+            'group = "customer_id"',
+            'group = "custmer_id"',
+            "subject.group",
+            "a column of payments__transactions (tr",
+        ),
+        ('group = "customer_id"', 'group = "observed_at"', "subject.group", "a column of type string"),
+        (
+            '"payments__chargebacks"',
+            '"payments__refunds"',
+            "label.table",
+            "a table with a contract (acc",
+        ),
+        ('positive = "is_fraud"', 'positive = "reason_code"', "label.positive", "a column of type boolean"),
+        ('key = "transaction_id"', 'key = "customer_id"', "subject.key", "the key of payments__transactions"),
+        (
+            'safe_outcome = "review"',
+            'safe_outcome = "revue"',
+            "serving.safe_outcome",
+            "an outcome (approve, review",
+        ),
+        ("from_score = 0.9", 'from_score = "threshold"', "outcome.from_score", "exactly one outcome"),
+        ("from_score = 0\n", "from_score = 0.95\n", "outcome.0.from_score", "0: the first outcome"),
+        ("tolerance = 0.01", "tolerance = 0.2", "gate.tolerance", "less than gate.minimum"),
+        ('name = "customer_trust"', 'name = "customer_care"', "name", "the folder's name 'customer_trust'"),
+    ],
+)
+def test_parts_that_do_not_fit_each_other_are_mistakes(
+    domains: Path, edit: Edit, old: str, new: str, key: str, expected: str
+) -> None:
+    """A declaration that is valid line by line is still refused when one line contradicts another."""
+    edit("domain.toml", old, new)
+    assert f"domain.toml: {key}: expected {expected}" in mistakes_of(domains)[key]
+
+
+@pytest.mark.parametrize("text", ["", "name = ", "\x00"])
+def test_a_file_that_is_no_toml_is_named(domains: Path, text: str) -> None:
+    """An empty or broken file is reported as such, and does not hide the mistakes of other files."""
+    folder = next(domains.iterdir())
+    (folder / "tables" / "accounts__logins.toml").write_text(text)
+    found = mistakes_of(domains)
+    assert "tables/accounts__logins.toml" in found["(whole file)"]

@@ -1,0 +1,96 @@
+"""What all tests share: run-time homes, the tools they drive, real servers, the reference data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from riskloom.settings import PROJECT_ROOT, Settings
+
+#: Public data beside the checkout; a user's machine does not have it, CI does.
+REFERENCE_DATA = PROJECT_ROOT.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip a test whose tool is missing, saying so; with ``CI=true`` let it fail instead."""
+    for item in items:
+        missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if shutil.which(tool) is None]
+        if not missing:
+            continue
+        reason = f"needs {', '.join(missing)}, which is not installed (make test-tools)"
+        if os.environ.get("CI") == "true":
+            item.add_marker(pytest.mark.usefixtures("_tools_must_be_there"))
+            item.user_properties.append(("missing", reason))
+        else:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def _tools_must_be_there(request: pytest.FixtureRequest) -> None:
+    reason = dict(request.node.user_properties)["missing"]
+    pytest.fail(f"CI must not skip: {reason}", pytrace=False)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a run-time home of the test's own."""
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """The folder with the public data; the test is skipped where it is absent, and fails in CI."""
+    if not REFERENCE_DATA.is_dir():
+        reason = f"needs the reference data at ../shared/data beside the checkout ({REFERENCE_DATA.name} not found)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must not skip: {reason}", pytrace=False)
+        pytest.skip(reason)
+    return REFERENCE_DATA
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until the process listens on its port; fail when it ended or took too long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"{process.args!r} ended with code {process.returncode} before it listened on port {port}")
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"{process.args!r} did not listen on port {port} within {seconds:.0f} s")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis on a free loopback port, without persistence; gives its URL."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("redis")
+    process = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+        cwd=folder,
+        stdout=(folder / "redis.log").open("wb"),
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_for_port(port, process, seconds=20)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)

@@ -1,0 +1,1 @@
+"""Durations, column types and table contracts."""
