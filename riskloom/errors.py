@@ -11,6 +11,7 @@ RiskloomError
 ├── TrainingError            a model that cannot be trained from what there is
 ├── RegistryError            a model version that is missing or in the wrong state
 │   └── SignatureError       a model whose bytes are not the ones that were signed
+├── LedgerError              a decision that could not be written down
 └── ServiceError             a process of the stack that did not start, answer or stop
 """
 
@@ -76,6 +77,10 @@ class RegistryError(RiskloomError):
 
 class SignatureError(RegistryError):
     """A model whose bytes are not the ones that were signed."""
+
+
+class LedgerError(RiskloomError):
+    """A decision that could not be written down, and so must not be answered."""
 
 
 class ServiceError(RiskloomError):

@@ -1,0 +1,117 @@
+"""
+Where a decision is written down before it is answered: JSON lines, a file a domain, process and day.
+
+A line goes out in one ``write`` on a file opened with ``O_APPEND``: it is in the kernel's hands when ``append``
+returns: it survives any end of the process, ``kill -9`` included, and lines of several processes never mix. It is not
+flushed to the disk each time; a power cut may cost the last moments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from riskloom.errors import LedgerError
+
+SUFFIX = ".jsonl"
+_DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,62}")  # it becomes a folder's name
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})T")
+_PRIVATE_FILE = 0o600  # decisions hold identifiers and amounts
+_PRIVATE_FOLDER = 0o700
+
+
+class Outbox:
+    """
+    Append decisions below a folder: ``<domain>/<day>-<process id>.jsonl``; safe to share between threads.
+
+    Args:
+        folder: Where the domains' folders are, made at the first decision.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, tuple[Path, int]] = {}
+        self._lock = threading.Lock()
+
+    def append(self, decision: Mapping[str, object]) -> None:
+        """
+        Write one decision; when this returns, it is kept.
+
+        Args:
+            decision: What JSON can say; ``domain`` and ``decided_at`` (ISO 8601, UTC) choose the file.
+
+        Raises:
+            LedgerError: It could not be written, so it must not be answered.
+        """
+        domain, day = _address(decision)
+        try:
+            line = json.dumps(decision, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        except (TypeError, ValueError) as error:
+            raise LedgerError(f"decision of {domain}: expected values that JSON can say, found {error}") from error
+        with self._lock:
+            try:
+                self._write(domain, day, line)
+            except OSError as error:
+                raise LedgerError(f"decision of {domain} was not written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the files; a later ``append`` opens them again."""
+        with self._lock:
+            for _, descriptor in self._open.values():
+                os.close(descriptor)
+            self._open.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, domain: str, day: str, line: bytes) -> None:
+        descriptor = self._descriptor(domain, self._folder / domain / f"{day}-{os.getpid()}{SUFFIX}")
+        written = os.write(descriptor, line)
+        if written < len(line):
+            # The disk is full: what was written is a torn line. Closed here, so that the next opening ends it.
+            os.close(self._open.pop(domain)[1])
+            raise LedgerError(f"decision of {domain}: only {written} of {len(line)} bytes were written")
+
+    def _descriptor(self, domain: str, path: Path) -> int:
+        known = self._open.get(domain)
+        if known is not None:
+            if known[0] == path:
+                return known[1]
+            os.close(self._open.pop(domain)[1])
+        path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_FILE)
+        try:
+            _end_torn_line(descriptor)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._open[domain] = (path, descriptor)
+        return descriptor
+
+
+def _address(decision: Mapping[str, object]) -> tuple[str, str]:
+    domain, decided_at = str(decision.get("domain")), str(decision.get("decided_at"))
+    day = _DAY.match(decided_at)
+    if not _DOMAIN.fullmatch(domain):
+        raise LedgerError(f"decision: domain: expected a domain's name, found {domain!r}")
+    if day is None:
+        raise LedgerError(f"decision of {domain}: decided_at: expected an ISO 8601 time, found {decided_at!r}")
+    return domain, day[1]
+
+
+def _end_torn_line(descriptor: int) -> None:
+    """Start a new line where a file ends within one, or the next decision would be lost with the torn one."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.write(descriptor, b"\n")

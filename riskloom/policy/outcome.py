@@ -1,0 +1,27 @@
+"""Choose among a domain's declared outcomes."""
+
+from __future__ import annotations
+
+import math
+
+from riskloom.catalog import Domain, Outcome
+
+
+def choose_outcome(domain: Domain, score: float | None, threshold: float) -> Outcome:
+    """
+    Choose the outcome of a score: the last declared one whose ``from_score`` is reached.
+
+    Args:
+        domain: Declares the outcomes, mildest first, and the safe one.
+        score: Calibrated probability; None or not finite where no score can be trusted, which is the safe outcome.
+        threshold: The model's own, for the outcome that is declared from ``"threshold"``.
+    """
+    if score is None or not math.isfinite(score):
+        return next(outcome for outcome in domain.outcome if outcome.name == domain.serving.safe_outcome)
+    reached = [
+        outcome
+        for outcome in domain.outcome
+        if score >= (threshold if outcome.from_score == "threshold" else outcome.from_score)
+    ]
+    # The first outcome is declared from 0; a score below 0 by rounding still belongs to it.
+    return reached[-1] if reached else domain.outcome[0]

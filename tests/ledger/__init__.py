@@ -1,0 +1,1 @@
+"""The ledger: what was decided is kept."""

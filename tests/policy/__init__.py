@@ -1,0 +1,1 @@
+"""Policy: what is done about a score."""

@@ -1,0 +1,1 @@
+"""The scoring service, over HTTP and in process."""
