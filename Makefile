@@ -1,0 +1,91 @@
+# Everything the project needs lies in .venv (tools) and .riskloom (data); `make clean` removes both.
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+SETUP := $(VENV)/.setup-complete
+
+# An interpreter to make the environment with; the first that fits. `make setup PYTHON=/path/to/python` chooses one.
+PYTHON ?=
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3 python)
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+
+# The environment in .venv is the only one uv may touch, whichever the shell has activated.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DO_NOT_TRACK := 1
+
+DEMO_OPTIONS := $(if $(filter-out 0,$(ONCE)),--once) $(if $(DATA),--data $(DATA)) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test-tools demo test up down status lint format bench screenshots clean
+
+help: ## List the targets
+	@echo "Riskloom: make TARGET"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: setup ## Data to live decisions in one go; ONCE=1 stops at the end, DATA=handbook DATA_DIR=DIR takes real files
+	@$(BIN)/riskloom demo $(DEMO_OPTIONS)
+
+test: setup test-tools ## Run every test; ARGS="-k name" is passed on to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+up: setup ## Start Airflow, the scoring service and the drift dashboard in the background
+	@$(BIN)/riskloom up
+
+down: setup ## Stop what `make up` started
+	@$(BIN)/riskloom down
+
+status: setup ## Show which services run, and where
+	@$(BIN)/riskloom status
+
+lint: setup ## Check style, types and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: setup ## Put the code into the project's format
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+screenshots: setup ## Take the pictures in docs/images from a fresh demo
+	@$(BIN)/python tests/browser/screenshots.py
+
+setup: $(SETUP) ## Make the environment in .venv; quick when it is up to date
+	@:
+
+$(SETUP): uv.lock pyproject.toml
+	@python=""; for candidate in $(PYTHONS); do \
+		if "$$candidate" -c '$(FITS)' >/dev/null 2>&1; then python="$$candidate"; break; fi; \
+	done; \
+	if [ -x $(BIN)/python ] && $(BIN)/python -c '$(FITS)' >/dev/null 2>&1; then :; \
+	elif [ -z "$$python" ]; then \
+		echo "make: Riskloom needs Python 3.11 or 3.12; tried: $(PYTHONS)." >&2; \
+		echo "      Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; \
+	else \
+		echo "setup: making $(VENV) with $$("$$python" -c 'import platform; print("Python", platform.python_version())')"; \
+		"$$python" -m venv --clear $(VENV) || { \
+			echo "make: $$python cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }; \
+	fi
+	@$(BIN)/uv --version 2>/dev/null | grep -qF "uv $(UV_VERSION)" || { \
+		echo "setup: installing uv $(UV_VERSION) into $(VENV)"; \
+		$(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"; }
+	@echo "setup: installing the locked packages (some minutes the first time)"
+	@$(BIN)/uv sync --frozen --quiet --python $(BIN)/python || { \
+		echo "setup: uv could not; trying pip, which knows this machine's package index, with the same lock"; \
+		$(BIN)/uv export --frozen --quiet --no-emit-project --output-file $(VENV)/requirements.txt >/dev/null && \
+		$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement $(VENV)/requirements.txt && \
+		$(BIN)/python -m pip install --quiet --no-deps --editable .; }
+	@touch $@
+	@echo "setup: ready"
+
+test-tools: ## Install what tests drive and the machine lacks, where that is allowed
+	@sh tests/tools.sh
+
+clean: ## Stop the services and remove the environment and all data made at run time
+	@if [ -x $(BIN)/riskloom ]; then $(BIN)/riskloom down && $(BIN)/riskloom down --home .riskloom/demo; fi
+	@rm -rf $(VENV) .riskloom .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
