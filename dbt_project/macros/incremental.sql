@@ -1,0 +1,75 @@
+{#-
+  What a build works on again.
+
+  Every table is cut by the day on which its rows were observed, and a build replaces whole days. It starts at the
+  first day on which a landed table it depends on has other rows than the last build saw (the domain's coverage mart
+  says what that was), so rows that land late, with an old `observed_at`, are taken in like any others, and a build
+  after nothing new only writes the new current state. Landed files are never changed, so counts and sums suffice.
+-#}
+
+{#- The day before which nothing has changed, as a date, or none when everything is to be built. -#}
+{% macro restart_day(sources, parameters={}) -%}
+  {%- if not execute or not is_incremental() -%}
+    {{ return(none) }}
+  {%- endif -%}
+  {%- set last = adapter.get_relation(target.database, generate_schema_name('marts'), domain_of_source(sources[0]) ~ '__coverage') -%}
+  {%- if last is none -%}
+    {{ return(none) }}
+  {%- endif -%}
+  {%- set changed -%}
+    with
+    now_landed as ({{ landed_days(sources, parameters) }}),
+    last_built as (
+      select source_table, observed_on, landed_rows, observed_sum
+      from {{ last }}
+      where source_table in ({% for item in sources %}'{{ item[1] }}', {% endfor %}
+        {%- for name in parameters %}'{{ name }}', {% endfor %}'')
+    )
+    select min(coalesce(now_landed.observed_on, last_built.observed_on)) as observed_on
+    from now_landed
+    full outer join last_built
+      on now_landed.source_table = last_built.source_table and now_landed.observed_on = last_built.observed_on
+    where now_landed.landed_rows is distinct from last_built.landed_rows
+      or now_landed.observed_sum is distinct from last_built.observed_sum
+  {%- endset -%}
+  {{ return(run_query(changed).columns[0].values()[0] or modules.datetime.date(9999, 12, 31)) }}
+{%- endmacro %}
+
+
+{#- Rows landed a day for each table, and each parameter of the models as a row of the first day there is. -#}
+{% macro landed_days(sources, parameters={}) -%}
+  {%- for source_name, table in sources %}
+    select
+      '{{ table }}' as source_table,
+      cast(observed_at as date) as observed_on,
+      count(*) as landed_rows,
+      cast(sum({{ epoch_us('observed_at') }}) as decimal(38, 0)) as observed_sum
+    from {{ landed(source_name, table) }}
+    group by 1, 2
+    {% if not loop.last or parameters %}union all{% endif %}
+  {%- endfor %}
+  {%- for name, value in parameters.items() %}
+    select
+      '{{ name }}' as source_table,
+      cast('1970-01-01' as date) as observed_on,
+      cast({{ value }} as bigint) as landed_rows,
+      cast(0 as decimal(38, 0)) as observed_sum
+    {% if not loop.last %}union all{% endif %}
+  {%- endfor %}
+{%- endmacro %}
+
+
+{#- A day's first microsecond; the earliest instant there is for none. -#}
+{% macro day_us(day) -%}
+  {%- if day is none -%}{{ return(-62135596800000000) }}{%- endif -%}
+  {{ return((day - modules.datetime.date(1970, 1, 1)).days * 86400000000) }}
+{%- endmacro %}
+
+
+{#- The domain whose landing folder holds a source, as the source's YAML says. -#}
+{% macro domain_of_source(item) -%}
+  {%- for node in graph.sources.values() if node.source_name == item[0] and node.name == item[1] -%}
+    {{ return(node.config.meta.domain) }}
+  {%- endfor -%}
+  {{ exceptions.raise_compiler_error("no source " ~ item[0] ~ "." ~ item[1] ~ " with meta.domain") }}
+{%- endmacro %}
