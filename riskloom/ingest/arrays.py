@@ -1,0 +1,33 @@
+"""NumPy arrays as Arrow columns of a contract's types, without a Python object a value: what simulators are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+
+def identifiers(prefix: str, numbers: NDArray[np.int64], *, width: int = 7) -> pa.Array:
+    """Numbers as text such as ``c-0000123``; a negative number is a null."""
+    column = pa.array(numbers, mask=numbers < 0)
+    digits = pc.utf8_lpad(pc.cast(column, pa.string()), width, "0")
+    return pc.binary_join_element_wise(pa.scalar(prefix), digits, "-")
+
+
+def choices(names: tuple[str, ...], codes: NDArray[np.integer]) -> pa.Array:
+    """Codes as the names they stand for; a negative code is a null."""
+    return pa.array(names, pa.string()).take(pa.array(codes, mask=codes < 0))
+
+
+def timestamps(microseconds: NDArray[np.int64]) -> pa.Array:
+    """Microseconds since 1970 (UTC) as timestamps."""
+    return pa.array(microseconds.astype("datetime64[us]"), pa.timestamp("us"))
+
+
+def money(cents: NDArray[np.int64], *, precision: int = 18) -> pa.Array:
+    """Amounts in hundredths (not negative) as exact decimals of scale 2."""
+    # A 128-bit little-endian number whose upper half is zero is the lower half followed by eight zero bytes.
+    words = np.zeros((len(cents), 2), dtype="<i8")
+    words[:, 0] = cents
+    return pa.Array.from_buffers(pa.decimal128(precision, 2), len(cents), [None, pa.py_buffer(words)])
