@@ -1,0 +1,1 @@
+"""Tests of the supervisor, the declared services and the demo."""
