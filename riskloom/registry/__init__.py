@@ -1,0 +1,34 @@
+"""Saved models: signed, numbered, opened only after a check; and who of them is champion."""
+
+from riskloom.registry.manifest import Calibration, Estimate, FeatureSpec, Kind, ModelManifest, Windows
+from riskloom.registry.model import LoadedModel, load_folder, load_model
+from riskloom.registry.record import Change, Record, challenge, promote, read_record, rollback
+from riskloom.registry.signing import ensure_signing_key, load_public_key
+from riskloom.registry.store import ModelStore, ModelVersion, read_verdict, save_model, write_verdict
+from riskloom.registry.verdict import Verdict
+
+__all__ = [
+    "Calibration",
+    "Change",
+    "Estimate",
+    "FeatureSpec",
+    "Kind",
+    "LoadedModel",
+    "ModelManifest",
+    "ModelStore",
+    "ModelVersion",
+    "Record",
+    "Verdict",
+    "Windows",
+    "challenge",
+    "ensure_signing_key",
+    "load_folder",
+    "load_model",
+    "load_public_key",
+    "promote",
+    "read_record",
+    "read_verdict",
+    "rollback",
+    "save_model",
+    "write_verdict",
+]

@@ -1,0 +1,175 @@
+"""
+Who is champion and who is challenger, and how it came to be: one JSON file a domain.
+
+The history is the memory: it only grows, and what is champion now follows from it. Every change is made under a lock
+and put in place atomically, so two processes that promote at once both stay in the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from riskloom.errors import RegistryError
+from riskloom.registry.files import locked, replace_file
+from riskloom.registry.model import load_model
+from riskloom.registry.store import ModelStore, read_verdict
+
+
+class Change(BaseModel):
+    """One entry of the history."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    what: Literal["challenge", "promote", "rollback"]
+    version: str
+    previous: str | None
+    at: datetime
+    by: str
+    why: str
+    forced: bool = False
+
+
+class Record(BaseModel):
+    """The state of a domain's models."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    domain: str
+    champion: str | None = None
+    challenger: str | None = None
+    history: tuple[Change, ...] = ()
+
+    @property
+    def champions(self) -> tuple[str, ...]:
+        """Champions that could be returned to and the present one, oldest first: a rollback takes the last away."""
+        line: list[str] = []
+        for change in self.history:
+            if change.what == "promote":
+                line.append(change.version)
+            elif change.what == "rollback":
+                line.pop()
+        return tuple(line)
+
+
+def read_record(folder: Path, domain: str) -> Record:
+    """
+    The record of a domain; empty where nothing was ever saved.
+
+    Raises:
+        RegistryError: The file is not a record of this domain.
+    """
+    path = _path(folder, domain)
+    try:
+        record = Record.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Record(domain=domain)
+    except ValidationError as error:
+        raise RegistryError(f"{path}: expected a record of champions, found {error}") from error
+    if record.domain != domain:
+        raise RegistryError(f"{path}: expected the record of {domain}, found that of {record.domain}")
+    return record
+
+
+def challenge(folder: Path, domain: str, version: str, *, by: str, why: str, at: datetime) -> Record:
+    """Note a version as the newest challenger, whatever the gate said of it."""
+
+    def change(record: Record) -> Record:
+        return _changed(
+            record, Change(what="challenge", version=version, previous=record.challenger, at=_utc(at), by=by, why=why)
+        )
+
+    return _update(folder, domain, change)
+
+
+def promote(
+    folder: Path, store: ModelStore, domain: str, version: str, *, by: str, why: str, at: datetime, force: bool = False
+) -> Record:
+    """
+    Make a version the champion.
+
+    Args:
+        folder: Where the records are.
+        store: Where the models are.
+        domain: Whose model.
+        version: Which one; it must open, so its signature is checked.
+        by: Who decided.
+        why: For what reason; with ``force`` it must say something.
+        at: When; timezone-aware.
+        force: Promote although the gate refused; the history says so.
+
+    Raises:
+        RegistryError: No such version, the gate refused it, or it is champion already.
+        SignatureError: The model or its verdict is not what was signed.
+    """
+    load_model(store, domain, version)
+    verdict = read_verdict(store, domain, version)
+    if not verdict.passed and not force:
+        raise RegistryError(f"version {version} of {domain} was refused by the gate: {'; '.join(verdict.reasons)}")
+    if not why.strip():
+        raise RegistryError("a promotion needs a reason: say why")
+
+    def change(record: Record) -> Record:
+        if record.champion == version:
+            raise RegistryError(f"version {version} of {domain} is the champion already")
+        forced = not verdict.passed
+        return _changed(
+            record,
+            Change(
+                what="promote", version=version, previous=record.champion, at=_utc(at), by=by, why=why, forced=forced
+            ),
+        )
+
+    return _update(folder, domain, change)
+
+
+def rollback(folder: Path, store: ModelStore, domain: str, *, by: str, why: str, at: datetime) -> Record:
+    """
+    Return to the champion before the present one; again, to the one before that.
+
+    Raises:
+        RegistryError: There is none before it, or it is gone.
+        SignatureError: It is not what was signed.
+    """
+
+    def change(record: Record) -> Record:
+        line = record.champions
+        if len(line) < 2:  # noqa: PLR2004
+            raise RegistryError(f"{domain} has no earlier champion to return to")
+        load_model(store, domain, line[-2])
+        return _changed(
+            record, Change(what="rollback", version=line[-2], previous=line[-1], at=_utc(at), by=by, why=why)
+        )
+
+    return _update(folder, domain, change)
+
+
+def _changed(record: Record, change: Change) -> Record:
+    is_champion = change.what != "challenge"
+    champion = change.version if is_champion else record.champion
+    challenger = record.challenger if is_champion else change.version
+    if challenger == champion:
+        challenger = None
+    return Record(domain=record.domain, champion=champion, challenger=challenger, history=(*record.history, change))
+
+
+def _update(folder: Path, domain: str, change: Callable[[Record], Record]) -> Record:
+    path = _path(folder, domain)
+    with locked(path.with_suffix(".lock")):
+        record = change(read_record(folder, domain))
+        replace_file(path, record.model_dump_json(indent=2).encode() + b"\n")
+    return record
+
+
+def _path(folder: Path, domain: str) -> Path:
+    return folder / f"{domain}.json"
+
+
+def _utc(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise RegistryError("the time of a change needs a time zone")
+    return at.astimezone(UTC)

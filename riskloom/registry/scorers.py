@@ -1,0 +1,169 @@
+"""
+The three kinds of model as they are served: opened from verified bytes, they score a matrix and explain a row.
+
+A scorer takes a float64 matrix, shape (rows, features), missing values as NaN, and gives raw scores in [0, 1] and
+contributions in log-odds, shape (rows, features): how far each feature moved the score from where it would be without
+it. Contributions are only for explaining; what "without it" means differs between the kinds and is said at each.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskloom.errors import RegistryError
+from riskloom.registry.manifest import Kind
+from riskloom.registry.skops_format import load_estimator
+from riskloom.registry.transforms import signed_log
+
+FloatArray = NDArray[np.float64]
+LIGHTGBM_FILE = "model.txt"
+SKOPS_FILE = "model.skops"
+_TINY = 1e-12  # keeps a probability of 0 or 1 off the ends of the log-odds scale
+_END_OF_TEXT = "end of parameters"
+
+
+class Scorer(Protocol):
+    """What every kind of model can do."""
+
+    def raw(self, matrix: FloatArray) -> FloatArray:
+        """Uncalibrated scores in [0, 1], shape (rows,)."""
+        ...
+
+    def contributions(self, matrix: FloatArray) -> FloatArray:
+        """How far each feature moved each score, in log-odds, shape (rows, features)."""
+        ...
+
+
+def payload_file(kind: Kind) -> str:
+    """The name of the one file that holds a model of this kind."""
+    return LIGHTGBM_FILE if kind == "lightgbm" else SKOPS_FILE
+
+
+def open_scorer(kind: Kind, content: bytes, reference: FloatArray, *, file: str) -> Scorer:
+    """
+    Open a model from bytes whose signature was verified.
+
+    Args:
+        kind: What the bytes hold.
+        content: The payload.
+        reference: Median of each feature in training, NaN where it was never there, shape (features,).
+        file: Where the bytes came from, for messages.
+
+    Raises:
+        RegistryError: The bytes are no whole model of this kind with this number of features.
+        SignatureError: A skops file holds a type that is not allowed.
+    """
+    if kind == "lightgbm":
+        return BoostedTrees(content, len(reference), file=file)
+    estimator = load_estimator(content, file=file)
+    expected = "Pipeline" if kind == "logistic_regression" else "HistGradientBoostingClassifier"
+    if type(estimator).__name__ != expected:
+        raise RegistryError(f"{file}: expected a {expected}, found {type(estimator).__name__}")
+    if estimator.n_features_in_ != len(reference):
+        raise RegistryError(f"{file}: expected {len(reference)} features, found {estimator.n_features_in_}")
+    return Linear(estimator) if kind == "logistic_regression" else HistogramTrees(estimator, reference)
+
+
+class BoostedTrees:
+    """A LightGBM model from its native text; contributions are exact TreeSHAP values (Lundberg et al. 2020)."""
+
+    def __init__(self, content: bytes, features: int, *, file: str) -> None:
+        import lightgbm  # noqa: PLC0415
+
+        try:
+            text = content.decode("ascii")
+            # LightGBM reads a cut file as far as it goes and serves a smaller model
+            if _END_OF_TEXT not in text:
+                raise RegistryError(f"{file}: expected a whole LightGBM model, found one that is cut off")
+            self._booster = lightgbm.Booster(model_str=text)
+        except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
+            raise RegistryError(f"{file}: expected a LightGBM model in text form, found {error}") from error
+        if self._booster.num_feature() != features:
+            raise RegistryError(f"{file}: expected {features} features, found {self._booster.num_feature()}")
+
+    def raw(self, matrix: FloatArray) -> FloatArray:
+        """Uncalibrated scores in [0, 1], shape (rows,)."""
+        return np.asarray(self._booster.predict(matrix, num_threads=_threads(matrix)), dtype=np.float64)
+
+    def contributions(self, matrix: FloatArray) -> FloatArray:
+        """TreeSHAP values in log-odds, shape (rows, features); the base value is left out."""
+        values = self._booster.predict(matrix, pred_contrib=True, num_threads=_threads(matrix))
+        return np.asarray(values[:, :-1], dtype=np.float64)
+
+
+class Linear:
+    """
+    Logistic regression on signed logarithms with median imputation and missing indicators.
+
+    The pipeline is taken apart on opening: the same numbers in four lines of numpy score a row in microseconds.
+    A contribution is coefficient x standardised value, that of a feature's missing indicator included, so it is
+    measured from the average of the training rows.
+    """
+
+    def __init__(self, pipeline: Any) -> None:
+        imputer, scaler, model = (pipeline.named_steps[name] for name in ("impute", "scale", "model"))
+        self._medians = np.asarray(imputer.statistics_, dtype=np.float64)
+        self._flagged = np.asarray(imputer.indicator_.features_, dtype=np.int64)
+        self._mean = np.asarray(scaler.mean_, dtype=np.float64)
+        self._scale = np.asarray(scaler.scale_, dtype=np.float64)
+        self._weights = np.asarray(model.coef_[0], dtype=np.float64)
+        self._intercept = float(model.intercept_[0])
+
+    def raw(self, matrix: FloatArray) -> FloatArray:
+        """Uncalibrated scores in [0, 1], shape (rows,)."""
+        log_odds = self._standardised(matrix) @ self._weights + self._intercept
+        return np.asarray(0.5 * (1 + np.tanh(0.5 * log_odds)), dtype=np.float64)  # the logistic curve, no overflow
+
+    def contributions(self, matrix: FloatArray) -> FloatArray:
+        """Coefficient x standardised value in log-odds, shape (rows, features)."""
+        parts = self._standardised(matrix) * self._weights
+        values = parts[:, : len(self._medians)].copy()
+        values[:, self._flagged] += parts[:, len(self._medians) :]
+        return np.asarray(values, dtype=np.float64)
+
+    def _standardised(self, matrix: FloatArray) -> FloatArray:
+        logged = signed_log(matrix)
+        is_missing = np.isnan(logged)
+        filled = np.where(is_missing, self._medians, logged)
+        columns = np.hstack([filled, is_missing[:, self._flagged]])
+        return np.asarray((columns - self._mean) / self._scale, dtype=np.float64)
+
+
+class HistogramTrees:
+    """
+    Scikit-learn's histogram gradient boosting.
+
+    It has no exact contributions, so each is found by ablation: the log-odds of the row minus those of the row with
+    the feature at its training median. Effects that need two features together are counted for both or for neither.
+    """
+
+    def __init__(self, model: Any, reference: FloatArray) -> None:
+        self._model = model
+        self._reference = reference
+
+    def raw(self, matrix: FloatArray) -> FloatArray:
+        """Uncalibrated scores in [0, 1], shape (rows,)."""
+        return np.asarray(self._model.predict_proba(matrix)[:, 1], dtype=np.float64)
+
+    def contributions(self, matrix: FloatArray) -> FloatArray:
+        """Change of log-odds when a feature is put to its training median, shape (rows, features)."""
+        whole = _log_odds(self.raw(matrix))
+        values = np.empty(matrix.shape, dtype=np.float64)
+        for feature, median in enumerate(self._reference):
+            changed = matrix.copy()
+            changed[:, feature] = median
+            values[:, feature] = whole - _log_odds(self.raw(changed))
+        return values
+
+
+def _log_odds(probability: FloatArray) -> FloatArray:
+    clipped = np.clip(probability, _TINY, 1 - _TINY)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped), dtype=np.float64)
+
+
+def _threads(matrix: FloatArray) -> int:
+    """One thread for the few rows of a request: starting more costs longer than the work."""
+    return 1 if len(matrix) < 1_000 else 2  # noqa: PLR2004
