@@ -1,0 +1,180 @@
+"""The kinds of model that compete: their settings, and fitting one so that the same rows give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskloom.errors import TrainingError
+from riskloom.registry import Kind
+from riskloom.registry.manifest import Parameter
+from riskloom.registry.scorers import payload_file
+from riskloom.registry.skops_format import dump_estimator
+from riskloom.registry.transforms import signed_log
+
+FloatArray = NDArray[np.float64]
+Setting = Mapping[str, Parameter]
+_THREADS = 2  # fixed: sums are added up in another order with another number of threads
+
+#: Tried first for each kind: settings that do well on rare positives without any search.
+DEFAULTS: Mapping[Kind, Setting] = {
+    "logistic_regression": {"C": 0.1},
+    "hist_gradient_boosting": {
+        "learning_rate": 0.05,
+        "max_iter": 200,
+        "max_leaf_nodes": 31,
+        "min_samples_leaf": 50,
+        "l2_regularization": 1.0,
+        "max_features": 0.5,
+    },
+    "lightgbm": {
+        "learning_rate": 0.05,
+        "num_iterations": 200,
+        "num_leaves": 31,
+        "min_data_in_leaf": 50,
+        "lambda_l2": 1.0,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+    },
+}
+
+#: Where the other trials are drawn from.
+SPACES: Mapping[Kind, Mapping[str, list[Parameter]]] = {
+    "logistic_regression": {"C": [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.3, 1.0, 3.0, 10.0]},
+    "hist_gradient_boosting": {
+        "learning_rate": [0.02, 0.03, 0.05, 0.08],
+        "max_iter": [150, 250, 400],
+        "max_leaf_nodes": [7, 15, 31, 63],
+        "min_samples_leaf": [20, 50, 100, 200],
+        "l2_regularization": [0.1, 1.0, 10.0, 30.0],
+        "max_features": [0.2, 0.35, 0.5, 0.8],
+    },
+    "lightgbm": {
+        "learning_rate": [0.02, 0.03, 0.05, 0.08],
+        "num_iterations": [150, 250, 400],
+        "num_leaves": [7, 15, 31, 63],
+        "min_data_in_leaf": [20, 50, 100, 200],
+        "lambda_l2": [0.1, 1.0, 10.0, 30.0],
+        "feature_fraction": [0.2, 0.35, 0.5, 0.8],
+        "bagging_fraction": [0.6, 0.8, 0.9],
+        "bagging_freq": [1],
+    },
+}
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A fitted model that is not saved yet."""
+
+    kind: Kind
+    setting: Setting
+    model: Any
+
+    def raw(self, matrix: FloatArray) -> FloatArray:
+        """Uncalibrated scores in [0, 1], shape (rows,)."""
+        if self.kind == "lightgbm":
+            return np.asarray(self.model.predict(matrix, num_threads=_THREADS), dtype=np.float64)
+        return np.asarray(self.model.predict_proba(matrix)[:, 1], dtype=np.float64)
+
+    def payload(self) -> dict[str, bytes]:
+        """The model as the file it is saved in: LightGBM's text, or skops."""
+        content = (
+            self.model.model_to_string().encode("ascii") if self.kind == "lightgbm" else dump_estimator(self.model)
+        )
+        return {payload_file(self.kind): content}
+
+
+def sample_settings(kind: Kind, trials: int, seed: int) -> list[Setting]:
+    """The settings to try: the defaults, then distinct draws from the space; at most ``trials``."""
+    from sklearn.model_selection import ParameterGrid, ParameterSampler  # noqa: PLC0415
+
+    space = SPACES[kind]
+    drawn = ParameterSampler(space, n_iter=min(trials, len(ParameterGrid(space))), random_state=seed)
+    others = [setting for setting in drawn if setting != DEFAULTS[kind]]
+    return [DEFAULTS[kind], *others][:trials]
+
+
+def fit(
+    kind: Kind,
+    setting: Setting,
+    matrix: FloatArray,
+    labels: NDArray[np.int8],
+    weights: FloatArray,
+    *,
+    features: tuple[str, ...],
+    seed: int,
+) -> FittedModel:
+    """
+    Fit one candidate.
+
+    Args:
+        kind: Which candidate.
+        setting: Its parameters.
+        matrix: Shape (rows, features), NaN where missing.
+        labels: 0 or 1, shape (rows,).
+        weights: How many rows each row stands for, shape (rows,).
+        features: Names of the columns.
+        seed: Of everything random in it.
+
+    Raises:
+        TrainingError: A class is missing.
+    """
+    if labels.min() == labels.max():
+        raise TrainingError(f"cannot fit a {kind}: all {len(labels)} rows have the label {labels[0]}")
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    with threadpool_limits(limits={"openmp": _THREADS, "blas": 1}):
+        if kind == "lightgbm":
+            model = _fit_lightgbm(setting, matrix, labels, weights, features, seed)
+        else:
+            model = _estimator(kind, setting, seed)
+            name = "model__sample_weight" if kind == "logistic_regression" else "sample_weight"
+            model.fit(matrix, labels, **{name: weights})
+    return FittedModel(kind, setting, model)
+
+
+def _estimator(kind: Kind, setting: Setting, seed: int) -> Any:
+    if kind == "hist_gradient_boosting":
+        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
+
+        return HistGradientBoostingClassifier(**setting, random_state=seed, early_stopping=False)
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import Pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: PLC0415
+
+    return Pipeline(
+        [
+            ("log", FunctionTransformer(signed_log)),
+            ("impute", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
+            ("scale", StandardScaler()),
+            ("model", LogisticRegression(**setting, max_iter=500)),
+        ]
+    )
+
+
+def _fit_lightgbm(
+    setting: Setting,
+    matrix: FloatArray,
+    labels: NDArray[np.int8],
+    weights: FloatArray,
+    features: tuple[str, ...],
+    seed: int,
+) -> Any:
+    import lightgbm  # noqa: PLC0415
+
+    fixed = {
+        "objective": "binary",
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": _THREADS,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(matrix, labels, weight=weights, feature_name=list(features), free_raw_data=True)
+    return lightgbm.train({**setting, **fixed}, data)

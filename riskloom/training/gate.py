@@ -1,0 +1,171 @@
+"""The gate: whether a challenger may take over, with every reason in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from riskloom.catalog import Domain
+from riskloom.registry import Verdict
+from riskloom.training.evaluation import Evaluation, Figure
+from riskloom.training.metrics import Ranking
+from riskloom.training.rows import FloatArray, LabelledRows
+from riskloom.training.windows import isoformat
+
+_MOST_NEGATIVES = 50_000  # an area under the curve above 0.99 shows on far fewer
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model on the holdout: what it said of each row and how good that was."""
+
+    probabilities: FloatArray
+    threshold: float
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The present champion on the same rows, or why it could not be put on them."""
+
+    version: str
+    evaluation: Evaluation | None
+    problem: str = ""
+    note: str = ""
+
+
+def judge(
+    domain: Domain,
+    holdout: LabelledRows,
+    challenger: Contender,
+    *,
+    champion: Champion | None,
+    seen: LabelledRows,
+    as_of: datetime,
+) -> Verdict:
+    """
+    Compare a challenger with what is declared and with the champion on the same rows.
+
+    Args:
+        domain: Declares the gate and the names that would be labels.
+        holdout: The rows judged on.
+        challenger: The model that wants to take over.
+        champion: The one it would replace, if there is one.
+        seen: Rows in which leaking features are looked for: the holdout, or it and the fit window.
+        as_of: What was known then.
+    """
+    metric = domain.gate.metric
+    mine = challenger.evaluation[metric]
+    theirs = champion.evaluation[metric] if champion and champion.evaluation else None
+    gap = None if theirs is None else Figure(mine.value - theirs.value, mine.replicates - theirs.replicates)
+    reasons = [
+        *_too_little(domain, holdout),
+        *_degenerate(challenger),
+        *_leaks(domain, seen),
+        *_too_low(domain, mine),
+        *_worse(domain, champion, theirs, gap),
+    ]
+    return Verdict(
+        passed=not reasons,
+        reasons=tuple(reasons),
+        notes=tuple(note for note in [champion.note if champion else "no champion yet"] if note),
+        metric=metric,
+        value=_number(mine),
+        interval=mine.interval,
+        minimum=domain.gate.minimum,
+        champion=champion.version if champion else None,
+        champion_value=None if theirs is None else _number(theirs),
+        difference=None if gap is None else _number(gap),
+        difference_interval=None if gap is None else gap.interval,
+        rows=len(holdout),
+        positives=holdout.positives,
+        as_of=isoformat(as_of),
+    )
+
+
+def single_feature_auc(rows: LabelledRows) -> FloatArray:
+    """
+    How well each feature alone separates the classes, shape (features,): 0.5 is not at all, 1 is perfectly.
+
+    Either direction counts, and so does being missing, which is taken as the lowest and as the highest value.
+    """
+    negatives = np.flatnonzero(rows.labels == 0)
+    if len(negatives) > _MOST_NEGATIVES:
+        negatives = negatives[:: -(-len(negatives) // _MOST_NEGATIVES)]
+    kept = np.concatenate([np.flatnonzero(rows.labels == 1), negatives])
+    labels, areas = rows.labels[kept], np.full(len(rows.features), np.nan)
+    for index, column in enumerate(rows.matrix.T):
+        values = column[kept]
+        fills = (-np.inf, np.inf) if np.isnan(values).any() else (0.0,)
+        ranked = (np.where(np.isnan(values), fill, values) for fill in fills)
+        auc = [float(Ranking(labels, np.unique(filled, return_inverse=True)[1]).roc_auc()[0]) for filled in ranked]
+        areas[index] = max(max(area, 1 - area) for area in auc)
+    return areas
+
+
+def _too_little(domain: Domain, holdout: LabelledRows) -> Iterator[str]:
+    if holdout.positives < domain.gate.min_positives:
+        yield (
+            f"only {holdout.positives} positives among {len(holdout)} holdout rows, "
+            f"fewer than gate.min_positives {domain.gate.min_positives}: chance would decide"
+        )
+    elif holdout.positives == len(holdout):
+        yield f"all {len(holdout)} holdout rows are positive: nothing to tell apart"
+
+
+def _degenerate(challenger: Contender) -> Iterator[str]:
+    scores = challenger.probabilities
+    if not np.isfinite(scores).all():
+        yield f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not numbers"
+        return
+    if len(scores) and scores.min() == scores.max():
+        yield f"every row gets the same score {scores[0]:.6g}: the model says nothing"
+        return
+    flagged = int((scores >= challenger.threshold).sum())
+    if flagged in {0, len(scores)}:
+        who = "nobody" if flagged == 0 else f"all {flagged} rows"
+        yield f"at its cheapest threshold {challenger.threshold:.6g} it flags {who}: the model decides nothing"
+
+
+def _leaks(domain: Domain, rows: LabelledRows) -> Iterator[str]:
+    table = domain.tables[domain.label.table]
+    forbidden = {"label", "is_positive", "label_observed_at", *table.columns} - set(domain.event_table.columns)
+    for name in rows.features:
+        if name in forbidden:
+            yield f"the feature {name} has the name of a column of the label ({table.name})"
+    limit = domain.gate.max_single_feature_auc
+    for name, area in zip(rows.features, single_feature_auc(rows), strict=True):
+        if area > limit:
+            yield f"the feature {name} alone reaches AUC {area:.4f}, above {limit:g}: it knows the label"
+
+
+def _too_low(domain: Domain, mine: Figure) -> Iterator[str]:
+    gate = domain.gate
+    if not np.isfinite(mine.value):
+        yield f"{gate.metric} has no value on the holdout"
+    elif mine.value < gate.minimum:
+        yield f"{gate.metric} {_with_interval(mine)} is below gate.minimum {gate.minimum:g}"
+
+
+def _worse(domain: Domain, champion: Champion | None, theirs: Figure | None, gap: Figure | None) -> Iterator[str]:
+    if champion is None:
+        return
+    if theirs is None or gap is None:
+        yield f"champion {champion.version} cannot be compared: {champion.problem}"
+    elif gap.value < -domain.gate.tolerance:
+        yield (
+            f"{domain.gate.metric} is {-gap.value:.4f} below champion {champion.version} ({theirs.value:.4f}) "
+            f"on the same rows, more than gate.tolerance {domain.gate.tolerance:g}; difference {_with_interval(gap)}"
+        )
+
+
+def _with_interval(figure: Figure) -> str:
+    bounds = figure.interval
+    return f"{figure.value:.4f}" + (f" (95 % {bounds[0]:.4f} to {bounds[1]:.4f})" if bounds else "")
+
+
+def _number(figure: Figure) -> float | None:
+    return figure.value if np.isfinite(figure.value) else None
