@@ -21,21 +21,30 @@ Home = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
+    app.command("prepare")(prepare)
     app.command("up")(up)
     app.command("down")(down)
     app.command("status")(status)
 
 
+def prepare(home: Home = None) -> None:
+    """Make keys, Airflow's database and dbt's manifest; `riskloom up` does so by itself."""
+    from riskloom.stack.prepare import prepare as prepare_home  # noqa: PLC0415
+
+    prepare_home(_settings(home))
+
+
 def up(home: Home = None) -> None:
     """Start Airflow, the scoring service and the drift dashboard in the background."""
-    from riskloom.stack.prepare import airflow_password, prepare  # noqa: PLC0415
+    from riskloom.stack.prepare import airflow_password  # noqa: PLC0415
+    from riskloom.stack.prepare import prepare as prepare_home  # noqa: PLC0415
     from riskloom.stack.services import AIRFLOW_USER, services, urls  # noqa: PLC0415
 
     settings = _settings(home)
     console = Console(highlight=False)
     if not _supervisor(settings).running():
         console.print("Preparing keys, Airflow's database and dbt's manifest …")
-        prepare(settings)
+        prepare_home(settings)
     _supervisor(settings).up(services(settings), lambda name, state: console.print(f"{name:24} {state}"))
     table = Table(box=None, show_header=False, pad_edge=False)
     for title, url in urls(settings).items():
