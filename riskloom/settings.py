@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         return self.home / "keys"
 
     @property
+    def api_keys(self) -> Path:
+        """Hashes of the API keys and what each may do."""
+        return self.keys / "api_keys.json"
+
+    @property
     def decisions(self) -> Path:
         """Decisions as they were answered, JSON lines, ``<domain>/*.jsonl``."""
         return self.home / "decisions"
@@ -139,6 +144,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "DBT_PROFILES_DIR": str(settings.dbt_project),
         "DBT_TARGET_PATH": str(settings.dbt_target),
         "DBT_LOG_PATH": str(settings.dbt_target.parent / "logs"),
+        "RISKLOOM_FEAST_REGISTRY": str(settings.feast_registry),
         "BENTOML_HOME": str(settings.bentoml_home),
         "OTEL_SDK_DISABLED": "true",
         "BENTOML_DO_NOT_TRACK": "True",

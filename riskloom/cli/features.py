@@ -2,8 +2,134 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from riskloom.catalog import load_domain
+from riskloom.errors import ConfigError
+from riskloom.settings import Settings, environment, load_settings
+
+if TYPE_CHECKING:
+    from riskloom.features import StoreLocation
+    from riskloom.features.dbt import DbtProject
+
+Slug = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain's name.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="TIME", help="ISO 8601, UTC unless it says otherwise; default: the newest event landed."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
+    features = typer.Typer(
+        help="Build feature marts, describe them to Feast, fill the online store.", no_args_is_help=True
+    )
+    features.command()(build)
+    features.command()(parse)
+    features.command()(show)
+    features.command()(freshness)
+    app.add_typer(features, name="features")
+
+
+def build(
+    domain_name: Slug,
+    as_of: AsOf = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build everything anew.")] = False,
+) -> None:
+    """Build a domain's marts with dbt, apply its views to Feast and put the state at --as-of online."""
+    from riskloom.features import apply, dbt, load_views, materialise, open_store  # noqa: PLC0415
+    from riskloom.ingest import prepare_landing  # noqa: PLC0415
+
+    settings, domain, console = load_settings(), load_domain(domain_name), Console()
+    prepare_landing(domain, settings.landing)
+    instant = _instant(settings, domain_name, as_of)
+    project = dbt_project(settings)
+    report = dbt.build(domain, project, as_of=instant, full_refresh=full_refresh)
+    console.print(f"built {report.models} models and passed {report.tests} tests in {report.seconds:.1f} s")
+    console.print(f"state as of {instant.isoformat(sep=' ')}")
+    for warning in report.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    views = load_views(domain, project.manifest)
+    store = open_store(store_location(settings))
+    apply(store, domain, views, settings.marts)
+    online = materialise(store, domain, views, as_of=instant)
+    console.print(f"online: {', '.join(online.written) or 'nothing new'}")
+    if online.newer:
+        console.print(f"left as they are, being online as of a later time: {', '.join(online.newer)}")
+
+
+def parse() -> None:
+    """Parse the dbt project and write its manifest, without building anything."""
+    from riskloom.features import dbt  # noqa: PLC0415
+
+    Console().print(str(dbt.parse(dbt_project(load_settings()))), soft_wrap=True)
+
+
+def show(domain_name: Slug) -> None:
+    """List a domain's feature views with their features."""
+    from riskloom.features import load_views  # noqa: PLC0415
+
+    settings, domain = load_settings(), load_domain(domain_name)
+    table = Table("view", "join key", "kept", "feature", "type", title=domain.title)
+    for view in load_views(domain, dbt_project(settings).manifest):
+        for index, (name, kind) in enumerate(view.features.items()):
+            first = (view.name, view.join_key, f"{view.ttl.days} d") if index == 0 else ("", "", "")
+            table.add_row(*first, name, kind)
+    for index, name in enumerate(domain.request_features):
+        table.add_row("(request)" if index == 0 else "", "", "", name, "double")
+    Console().print(table)
+
+
+def freshness(domain_name: Slug, as_of: AsOf = None) -> None:
+    """Say of each landed table whether it is as fresh as its source promises, judged at --as-of."""
+    from riskloom.features import dbt  # noqa: PLC0415
+
+    settings, domain = load_settings(), load_domain(domain_name)
+    instant = _instant(settings, domain_name, as_of)
+    for table, status in dbt.freshness(domain, dbt_project(settings), as_of=instant).items():
+        Console().print(f"{status:5} {table}")
+
+
+def dbt_project(settings: Settings) -> DbtProject:
+    """Where dbt works, from the settings."""
+    from riskloom.features.dbt import DbtProject  # noqa: PLC0415
+
+    return DbtProject(
+        folder=settings.dbt_project,
+        target=settings.dbt_target,
+        marts=settings.marts,
+        environment=environment(settings),
+    )
+
+
+def store_location(settings: Settings) -> StoreLocation:
+    """Where Feast works, from the settings."""
+    from riskloom.features import StoreLocation  # noqa: PLC0415
+
+    redis = settings.redis_url.get_secret_value() if settings.online_store == "redis" else None
+    return StoreLocation(
+        repo=settings.project / "feature_repo", registry=settings.feast_registry, online=redis or settings.feast_online
+    )
+
+
+def _instant(settings: Settings, domain_name: str, text: str | None) -> datetime:
+    """The time given, or that of the newest event landed."""
+    from riskloom.ingest import watermark  # noqa: PLC0415
+
+    if text is not None:
+        try:
+            given = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ConfigError(f"--as-of: expected a time such as 2026-03-01T00:00:00, found {text!r}") from error
+        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+    newest = watermark(load_domain(domain_name), settings.landing)
+    if newest is None:
+        raise ConfigError(f"{domain_name}: nothing is landed yet, so there is no state to publish; give --as-of")
+    return newest

@@ -1,0 +1,23 @@
+"""Features: built by dbt, described to Feast, joined for training and read online. Importing this imports neither."""
+
+from riskloom.features.dataset import TrainingSet, training_set
+from riskloom.features.online import OnlineFeatures, OnlineRow
+from riskloom.features.request import request_features
+from riskloom.features.store import StoreLocation, apply, ensure_feature_service, materialise, open_store
+from riskloom.features.views import FeatureView, load_views, mart_path
+
+__all__ = [
+    "FeatureView",
+    "OnlineFeatures",
+    "OnlineRow",
+    "StoreLocation",
+    "TrainingSet",
+    "apply",
+    "ensure_feature_service",
+    "load_views",
+    "mart_path",
+    "materialise",
+    "open_store",
+    "request_features",
+    "training_set",
+]

@@ -1,0 +1,147 @@
+"""Run dbt for one domain, in a process of its own, and say by name what failed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from riskloom.catalog import Domain
+from riskloom.errors import FeatureError
+
+_SHOWN_LINES = 20
+_MESSAGE_LENGTH = 600
+
+
+@dataclass(frozen=True, slots=True)
+class DbtProject:
+    """Where dbt works; ``environment`` is that of :func:`riskloom.settings.environment`."""
+
+    folder: Path
+    target: Path
+    marts: Path
+    environment: Mapping[str, str]
+
+    @property
+    def manifest(self) -> Path:
+        """What dbt knows of the project after it has parsed it."""
+        return self.target / "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did: models built, tests passed, and the tests that only warn, by name."""
+
+    models: int
+    tests: int
+    warnings: tuple[str, ...]
+    seconds: float
+
+
+def variables(domain: Domain, as_of: datetime) -> dict[str, str]:
+    """
+    The variables every dbt run for a domain needs, for ``--vars``.
+
+    Raises:
+        FeatureError: ``as_of`` has no time zone.
+    """
+    if as_of.tzinfo is None:
+        raise FeatureError(f"as_of must be timezone-aware, got {as_of.isoformat()}")
+    maturity = f"{int(domain.label.maturity.total_seconds())}s"
+    return {"as_of": as_of.astimezone(UTC).isoformat(timespec="microseconds"), "maturity": maturity}
+
+
+def selection(domain: Domain) -> str:
+    """The dbt selector of a domain: its marts and everything they are made from."""
+    return f"+path:models/marts/{domain.name}"
+
+
+def prepare(domain: Domain, project: DbtProject) -> None:
+    """Make the folders dbt and DuckDB write to; they make none themselves."""
+    for folder in (project.target, project.marts / domain.name):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def parse(project: DbtProject) -> Path:
+    """
+    Parse the project, without building anything, and return its manifest.
+
+    Raises:
+        FeatureError: The project cannot be parsed; the message is dbt's.
+    """
+    project.target.mkdir(parents=True, exist_ok=True)
+    _run(project, ["parse"], artefact=None)
+    return project.manifest
+
+
+def build(domain: Domain, project: DbtProject, *, as_of: datetime, full_refresh: bool = False) -> BuildReport:
+    """
+    Build and test a domain's marts, working only on days that have changed since the last build.
+
+    Args:
+        domain: Its tables must be landed (see ``prepare_landing``).
+        project: Where dbt works.
+        as_of: The instant whose state is published as the current one; timezone-aware.
+        full_refresh: Build everything anew; needed after a model's SQL has changed.
+
+    Raises:
+        FeatureError: A model or a test failed, or dbt did not start; each is named with its message.
+    """
+    prepare(domain, project)
+    arguments = ["build", "--select", selection(domain), "--vars", json.dumps(variables(domain, as_of))]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    results = _run(project, arguments, artefact="run_results.json")
+    nodes = list(_outcomes(results))
+    return BuildReport(
+        models=sum(kind == "model" for kind, _, _, _ in nodes),
+        tests=sum(kind in {"test", "unit_test"} for kind, _, _, _ in nodes),
+        warnings=tuple(f"{name}: {message}" for _, name, status, message in nodes if status == "warn"),
+        seconds=float(results["elapsed_time"]),
+    )
+
+
+def freshness(domain: Domain, project: DbtProject, *, as_of: datetime) -> dict[str, str]:
+    """
+    How fresh each landed table is at ``as_of``: ``pass`` or ``warn``, by table.
+
+    Raises:
+        FeatureError: dbt could not judge it.
+    """
+    prepare(domain, project)
+    selected = f"{selection(domain)},resource_type:source"
+    arguments = ["source", "freshness", "--select", selected, "--vars", json.dumps(variables(domain, as_of))]
+    results = _run(project, arguments, artefact="sources.json")
+    return {str(item["unique_id"]).split(".")[-1]: str(item["status"]) for item in results["results"]}
+
+
+def _run(project: DbtProject, arguments: Sequence[str], *, artefact: str | None) -> dict[str, Any]:
+    """Run dbt and return the artefact it writes, which is removed before so that no older one is taken for it."""
+    path = project.target / artefact if artefact else None
+    if path is not None:
+        path.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", *arguments]
+    done = subprocess.run(
+        command, cwd=project.folder, env=dict(project.environment), capture_output=True, text=True, check=False
+    )
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
+    if done.returncode == 0 and (path is None or results):
+        return results
+    failed = [f"{name}: {message}" for _, name, status, message in _outcomes(results) if status in {"error", "fail"}]
+    output = (done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:]
+    raise FeatureError(
+        "\n".join([f"dbt {arguments[0]} failed:", *(failed or output or [f"exit code {done.returncode}"])])
+    )
+
+
+def _outcomes(results: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Kind, name, status and message of each node of a run."""
+    for item in results.get("results", ()):
+        kind, _, name = str(item["unique_id"]).split(".")[:3]
+        message = " ".join(str(item.get("message") or "").split())
+        yield kind, name, str(item["status"]), message[:_MESSAGE_LENGTH]
