@@ -1,0 +1,1 @@
+"""The services: what answers over the network."""

@@ -1,0 +1,204 @@
+"""The web application: routes, one answer format, a request id for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import structlog
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from riskloom.access import METRICS, score_scope
+from services.scoring.body import read_json
+from services.scoring.decisions import Decision
+from services.scoring.logs import configure_logs, where_raised
+from services.scoring.metrics import NO_DOMAIN, NO_OUTCOME
+from services.scoring.openapi import openapi_document
+from services.scoring.pages import page_routes
+from services.scoring.problems import Code, RefusalError
+from services.scoring.runtime import Runtime
+from services.scoring.schema import read_event, request_model
+
+DECIDE_SECONDS = 1.0
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SAFE_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
+_UNHANDLED = "The service made a mistake; its log has it under this request's id."
+_log = structlog.get_logger("scoring.app")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(runtime: Runtime, *, new_request_id: Callable[[], str]) -> Starlette:
+    """
+    Put the web application together; nothing is opened before its lifespan begins.
+
+    Args:
+        runtime: What the service holds.
+        new_request_id: Names a request that comes without an ``X-Request-ID``.
+    """
+    models = {name: request_model(domain) for name, domain in runtime.domains.items()}
+    document = openapi_document(runtime.domains, models)
+
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(document)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        configure_logs()
+        async with runtime.running():
+            yield
+
+    app = Starlette(
+        routes=[
+            *(
+                Route(f"/v1/domains/{name}/score", score_endpoint(runtime, name, models[name]), methods=["POST"])
+                for name in models
+            ),
+            Route("/v1/domains/{domain}/score", unknown_domain_endpoint(runtime), methods=["POST"]),
+            *operation_routes(runtime),
+            Route("/openapi.json", openapi),
+            *page_routes(),
+        ],
+        exception_handlers={RefusalError: _refuse, HTTPException: _refuse_http},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # a redirect would be sent to whatever host the caller names
+    app.add_middleware(_Envelope, new_request_id=new_request_id)
+    return app
+
+
+def score_endpoint(runtime: Runtime, domain: str, model: type[BaseModel]) -> Endpoint:
+    """The endpoint that decides one domain's events."""
+
+    async def decide(request: Request) -> Decision:
+        runtime.gate.require(runtime.gate.admit(request), score_scope(domain))
+        event = read_event(model, await read_json(request))
+        try:
+            async with asyncio.timeout(DECIDE_SECONDS):
+                return await runtime.deciders[domain].decide(event)
+        except TimeoutError:
+            raise RefusalError("timeout", f"No decision within {DECIDE_SECONDS:g} s.") from None
+
+    async def score(request: Request) -> Response:
+        started, status, outcome = runtime.ticks(), 500, NO_OUTCOME
+        try:
+            decision = await decide(request)
+            status, outcome = 200, decision.outcome
+            count_features(runtime, domain, decision)
+            return Response(decision.model_dump_json(), media_type="application/json")
+        except RefusalError as refusal:
+            status = refusal.status
+            raise
+        finally:
+            runtime.metrics.requests.labels(domain, outcome, str(status)).inc()
+            runtime.metrics.latency.labels(domain).observe(runtime.ticks() - started)
+
+    return score
+
+
+def unknown_domain_endpoint(runtime: Runtime) -> Endpoint:
+    """The endpoint for every other domain's name: known callers learn that it is unknown."""
+
+    async def refuse(request: Request) -> Response:
+        try:
+            runtime.gate.admit(request)
+            known = ", ".join(runtime.domains)
+            raise RefusalError("unknown_domain", f"There is no such domain; there are: {known}.")
+        except RefusalError as refusal:
+            runtime.metrics.requests.labels(NO_DOMAIN, NO_OUTCOME, str(refusal.status)).inc()
+            raise
+
+    return refuse
+
+
+def operation_routes(runtime: Runtime) -> list[Route]:
+    """Health, readiness and metrics."""
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(_: Request) -> Response:
+        found = runtime.readiness()
+        status = 503 if found.state == "not_ready" else 200
+        return JSONResponse(found.model_dump(mode="json"), status_code=status, headers={"Cache-Control": "no-store"})
+
+    async def metrics(request: Request) -> Response:
+        runtime.gate.require(runtime.gate.admit(request), METRICS)
+        return runtime.metrics.response()
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+def count_features(runtime: Runtime, domain: str, decision: Decision) -> None:
+    """Count how fresh the views of a decision were."""
+    for view, freshness in decision.features.items():
+        runtime.metrics.features.labels(domain, view, freshness.status).inc()
+    if decision.degraded:
+        runtime.metrics.degraded.labels(domain).inc()
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusalError):
+        raise error
+    return error.response()
+
+
+async def _refuse_http(_: Request, error: Exception) -> Response:
+    """Starlette's own refusals (no such route, wrong method) in our format."""
+    if not isinstance(error, HTTPException):
+        raise error
+    is_method = error.status_code == 405  # noqa: PLR2004
+    code: Code = "method_not_allowed" if is_method else "not_found"
+    message = "This address takes another method." if is_method else "There is nothing at this address."
+    return RefusalError(code, message, headers=dict(error.headers or {})).response()
+
+
+class _Envelope:
+    """Around every request: its id, the headers of every answer, and the answer where we made a mistake."""
+
+    def __init__(self, app: ASGIApp, new_request_id: Callable[[], str]) -> None:
+        self._app = app
+        self._new_request_id = new_request_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = self._request_id(scope)
+        status = 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_SAFE_HEADERS, (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_marked)
+            except Exception as error:  # noqa: BLE001 - the last place where a mistake can be answered
+                # Not the message, which may repeat the event's values.
+                _log.error("mistake", error=type(error).__name__, where=where_raised(error))
+                if not status:
+                    await RefusalError("internal", _UNHANDLED).response()(scope, receive, send_marked)
+            if status >= 400:  # noqa: PLR2004
+                _log.info("refused", status=status)
+
+    def _request_id(self, scope: Scope) -> str:
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(text := value.decode("latin-1")):
+                return str(text)
+        return self._new_request_id()

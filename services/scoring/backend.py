@@ -1,0 +1,95 @@
+"""The real back end: the registry's signed models, dbt's declared views, Feast's online store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskloom.catalog import Domain
+from riskloom.features import (
+    FeatureView,
+    OnlineFeatures,
+    StoreLocation,
+    load_views,
+    request_features,
+)
+from riskloom.registry import LoadedModel, ModelStore, load_model, read_record
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+class SignedBackend:
+    """
+    Models and features as they lie on disk.
+
+    Args:
+        domains: The declared domains by name.
+        registry: Where the records of champions are.
+        models: Where the models are.
+        manifest: dbt's manifest, which declares the views.
+        store: Where Feast works.
+    """
+
+    def __init__(
+        self,
+        domains: Mapping[str, Domain],
+        *,
+        registry: Path,
+        models: ModelStore,
+        manifest: Path,
+        store: StoreLocation,
+    ) -> None:
+        self._domains = domains
+        self._registry = registry
+        self._models = models
+        self._manifest = manifest
+        self._store = store
+
+    def stamp(self, domain: str) -> object:
+        """What changes when the domain's record is replaced."""
+        try:
+            found = (self._registry / f"{domain}.json").stat()
+        except OSError as error:
+            return error.errno
+        return (found.st_mtime_ns, found.st_ino, found.st_size)
+
+    def champion(self, domain: str) -> str | None:
+        """The champion's version by the record."""
+        return read_record(self._registry, domain).champion
+
+    def load(self, domain: str, version: str) -> LoadedModel:
+        """Check the signature and every file's hash, then open the model."""
+        return load_model(self._models, domain, version)
+
+    def views(self, domain: str) -> tuple[FeatureView, ...]:
+        """The views that the marts declare."""
+        return load_views(self._domains[domain], self._manifest)
+
+    def open_store(self, domain: str) -> OnlineFeatures:
+        """Connect to Feast's online store."""
+        return OnlineFeatures.open(self._store, self.views(domain))
+
+    def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> dict[str, float]:
+        """Compute the request features with the code that computed them for training."""
+        declared = self._domains[domain]
+        types = {name: column.type for name, column in declared.event_table.columns.items()}
+        columns = {name: _array(types[name], value) for name, value in event.items()}
+        columns |= {name: np.array([value], dtype=np.float64) for name, value in online.items()}
+        return {name: float(array[0]) for name, array in request_features(declared, columns).items()}
+
+
+def _array(kind: str, value: object) -> NDArray[Any]:
+    """One value as the array of length one that request features take."""
+    if kind == "string":
+        return np.array([value], dtype=object)
+    if isinstance(value, datetime):
+        since = value - _EPOCH
+        return np.array([(since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds], dtype=np.int64)
+    return np.array([float(value) if isinstance(value, bool | int | float | Decimal) else math.nan], dtype=np.float64)

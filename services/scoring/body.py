@@ -1,0 +1,111 @@
+"""Read a request's body: bounded before it is read, and JSON in the strict sense of RFC 8259."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+from starlette.requests import ClientDisconnect, Request
+
+from services.scoring.problems import RefusalError
+
+MAX_BYTES = 64 * 1024
+READ_SECONDS = 2.0
+_MAX_DIGITS = 64  # of one number; more than any column holds
+_CLOSE = {"Connection": "close"}  # the rest of the body is not read
+
+
+async def read_json(request: Request) -> Any:
+    """
+    The body's content: str, int, Decimal, bool, None, list and dict.
+
+    Raises:
+        RefusalError: Not JSON by its type or its text, too large, or not here in time.
+    """
+    _check_headers(request)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            body = await _read(request)
+    except TimeoutError:
+        raise RefusalError(
+            "body_timeout", f"The body did not arrive within {READ_SECONDS:g} s.", headers=_CLOSE
+        ) from None
+    except ClientDisconnect:
+        raise RefusalError("body_timeout", "The client left before the body arrived.", headers=_CLOSE) from None
+    return parse(body)
+
+
+def parse(body: bytes) -> Any:
+    """
+    Parse strict JSON: no duplicate keys, no NaN or Infinity, no number nobody could mean, no bottomless nesting.
+
+    Raises:
+        RefusalError: The text is not that.
+    """
+    try:
+        return _DECODER.decode(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise RefusalError("invalid_json", "The body is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        message = f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        raise RefusalError("invalid_json", message) from None
+    except RecursionError:
+        raise RefusalError("invalid_json", "The body is nested too deeply.") from None
+
+
+def _check_headers(request: Request) -> None:
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if kind.strip().lower() != "application/json" or charset not in {"", "charset=utf-8"}:
+        raise RefusalError("unsupported_media_type", "Expected Content-Type: application/json.", headers=_CLOSE)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RefusalError("unsupported_media_type", "Expected a body without Content-Encoding.", headers=_CLOSE)
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length[:20]) > MAX_BYTES:
+        raise _too_large()
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+def _too_large() -> RefusalError:
+    return RefusalError("body_too_large", f"The body is larger than {MAX_BYTES} bytes.", headers=_CLOSE)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise RefusalError("invalid_json", "An object has a key twice; which of the two is meant cannot be known.")
+    return content
+
+
+def _constant(name: str) -> NoReturn:
+    raise RefusalError("invalid_json", f"{name} is not a number in JSON.")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise RefusalError("invalid_json", f"A number has more than {_MAX_DIGITS} digits.")
+    return int(text)
+
+
+def _number(text: str) -> Decimal:
+    if len(text) > _MAX_DIGITS:
+        raise RefusalError("invalid_json", f"A number has more than {_MAX_DIGITS} digits.")
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise RefusalError("invalid_json", "A number has an exponent that is too large.") from None
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_constant, parse_int=_integer, parse_float=_number
+)

@@ -1,0 +1,133 @@
+"""The champion of each domain, kept current with the record on disk while the service runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import structlog
+
+from riskloom.catalog import Domain
+from riskloom.errors import RiskloomError, SignatureError
+from services.scoring.ports import Backend, Model, View
+
+#: How soon a champion that would not load is tried again.
+RETRY_SECONDS = 10.0
+
+#: Why the model in service is not the record's champion.
+Trouble = Literal["loading", "no_champion", "signature_wrong", "features_unknown", "load_failed", "record_unreadable"]
+_log = structlog.get_logger("scoring.champions")
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """A model in service, with the views it takes features from and the features that all views together give."""
+
+    version: str
+    model: Model
+    views: tuple[View, ...]
+    view_features: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What holds for one domain: the model in service, the champion of the record, and why the two differ."""
+
+    serving: Champion | None = None
+    champion: str | None = None
+    trouble: Trouble | None = "loading"
+
+
+class Champions:
+    """
+    Hold and renew the champions; a champion that does not load leaves the one before it in service.
+
+    Args:
+        domains: The declared domains by name.
+        backend: Where models come from.
+        clock: Seconds that only go forward.
+        prepare: Awaited with the domain's name before a new champion takes over.
+        on_failure: Told the name of a domain whose champion did not load.
+    """
+
+    def __init__(
+        self,
+        domains: Mapping[str, Domain],
+        backend: Backend,
+        *,
+        clock: Callable[[], float],
+        prepare: Callable[[str], Awaitable[None]],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self._domains = domains
+        self._posts = {name: Post() for name in domains}
+        self._stamps: dict[str, object] = {}
+        self._retry_at: dict[str, float] = {}
+        self._backend = backend
+        self._clock = clock
+        self._prepare = prepare
+        self._on_failure = on_failure
+
+    def __getitem__(self, domain: str) -> Post:
+        return self._posts[domain]
+
+    async def refresh(self) -> None:
+        """Look at each record once, and put a new champion in service where there is one."""
+        for domain in self._posts:
+            stamp = await asyncio.to_thread(self._backend.stamp, domain)
+            is_new = domain not in self._stamps or stamp != self._stamps[domain]
+            if is_new or self._clock() >= self._retry_at.get(domain, float("inf")):
+                self._retry_at.pop(domain, None)
+                self._stamps[domain] = stamp
+                await self._renew(domain)
+
+    async def _renew(self, domain: str) -> None:
+        before = self._posts[domain]
+        after = await asyncio.to_thread(self._look, domain, before)
+        if after.serving is not None and after.serving is not before.serving:
+            await self._prepare(domain)
+        self._posts[domain] = after
+        version = after.serving.version if after.serving else None
+        if after.trouble not in {None, "no_champion"}:
+            self._retry_at[domain] = self._clock() + RETRY_SECONDS
+            self._on_failure(domain)
+            _log.error("champion_refused", domain=domain, champion=after.champion, serving=version, why=after.trouble)
+        elif after.serving is not before.serving:
+            _log.info("champion_in_service", domain=domain, version=version)
+
+    def _look(self, domain: str, before: Post) -> Post:
+        try:
+            version = self._backend.champion(domain)
+        except (RiskloomError, OSError):
+            _log.exception("record_unreadable", domain=domain)
+            return replace(before, trouble="record_unreadable")
+        if version is None:
+            return Post(trouble="no_champion")
+        if before.serving is not None and before.serving.version == version:
+            return Post(before.serving, version, None)
+        opened = self._open(domain, version)
+        if isinstance(opened, Champion):
+            return Post(opened, version, None)
+        return replace(before, champion=version, trouble=opened)
+
+    def _open(self, domain: str, version: str) -> Champion | Trouble:
+        try:
+            model, views = self._backend.load(domain, version), self._backend.views(domain)
+        except SignatureError:
+            _log.exception("signature_wrong", domain=domain, version=version)
+            return "signature_wrong"
+        except (RiskloomError, OSError):
+            _log.exception("load_failed", domain=domain, version=version)
+            return "load_failed"
+        # One row, to warm it up: a model that cannot score is found here, and not by an event.
+        model.predict(np.full((1, len(model.manifest.feature_names)), np.nan))
+        given = {name for view in views for name in view.features}
+        wanted = set(model.manifest.feature_names) - set(self._domains[domain].request_features)
+        if unknown := wanted - given:
+            _log.error("features_unknown", domain=domain, version=version, features=sorted(unknown))
+            return "features_unknown"
+        used = tuple(view for view in views if wanted & view.features.keys())
+        return Champion(version, model, used, frozenset(given))

@@ -1,0 +1,203 @@
+"""From an event to a decision that is written down and answered."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from riskloom.catalog import Domain
+from riskloom.errors import LedgerError
+from riskloom.ledger import Outbox
+from riskloom.policy import choose_outcome
+from services.scoring.champions import Champion, Champions
+from services.scoring.features import Freshness, GuardedFeatures, Reading
+from services.scoring.ports import Backend, Matrix
+from services.scoring.problems import RefusalError
+from services.scoring.schema import STAMPED
+
+REASONS = 5
+_RETRY = {"Retry-After": "1"}
+
+
+class Reason(BaseModel):
+    """A feature that raised the score."""
+
+    model_config = ConfigDict(frozen=True)
+
+    feature: str
+    value: float | None = Field(description="Null where it was missing.")
+    contribution: float = Field(description="How far it moved the score, in log-odds before calibration.")
+    description: str
+
+
+class Decision(BaseModel):
+    """The answer to one event."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision_id: str = Field(description="Names this decision; the same event again is another decision.")
+    subject: str = Field(description="The key of what was scored.")
+    score: float | None = Field(description="Calibrated probability; null where the model gave none.")
+    outcome: str = Field(description="One of the domain's declared outcomes.")
+    basis: Literal["score", "safe_outcome"] = Field(
+        description="safe_outcome: the score cannot be trusted (feature store unreachable, no score), so the declared "
+        "safe outcome holds."
+    )
+    reasons: tuple[Reason, ...] = Field(
+        description="What raised the score most, largest first; empty for the mildest outcome and for the safe one."
+    )
+    model_version: str
+    features: dict[str, Freshness] = Field(description="By feature view, how fresh its values were.")
+    degraded: bool = Field(description="At least one view was stale or missing.")
+    decided_at: datetime = Field(description="When the event was observed and decided (UTC).")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the model said: the row it saw and the score, None where it gave no number."""
+
+    row: Matrix
+    score: float | None
+
+
+class Decider:
+    """
+    Decide the events of one domain.
+
+    Args:
+        domain: Its declaration.
+        champions: Who is in service.
+        features: Its online features.
+        backend: Computes the features of the request.
+        outbox: Where decisions are kept.
+        clock: The time, timezone-aware.
+        ticks: Seconds that only go forward, for latency.
+        new_id: A name for a decision, never the same twice.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        champions: Champions,
+        features: GuardedFeatures,
+        backend: Backend,
+        outbox: Outbox,
+        clock: Callable[[], datetime],
+        ticks: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._domain = domain
+        self._champions = champions
+        self._features = features
+        self._backend = backend
+        self._outbox = outbox
+        self._clock = clock
+        self._ticks = ticks
+        self._new_id = new_id
+
+    async def decide(self, event: Mapping[str, Any]) -> Decision:
+        """
+        Decide one event, and keep the decision before it is answered.
+
+        Args:
+            event: Values by column of the domain's event table, without the time it was observed.
+
+        Raises:
+            RefusalError: There is no model, or the decision could not be kept.
+        """
+        started = self._ticks()
+        champion = self._champion()
+        now = self._clock()
+        keys = {name: value for name, value in event.items() if isinstance(value, str | None)}
+        reading = await self._features.read(keys, champion.views, now=now)
+        scored = self._score({**event, STAMPED: now}, reading, champion)
+        decision = await self._judge(event, reading, scored, champion, now)
+        self._keep(decision, event, scored, champion, self._ticks() - started)
+        return decision
+
+    def _champion(self) -> Champion:
+        post = self._champions[self._domain.name]
+        if post.serving is None:
+            message = f"No model of {self._domain.name} is in service: {post.trouble}."
+            raise RefusalError("model_missing", message, headers=_RETRY)
+        return post.serving
+
+    def _score(self, event: Mapping[str, Any], reading: Reading, champion: Champion) -> Scored:
+        names = champion.model.manifest.feature_names
+        # Each view's features are there, NaN where unknown, so that what is computed from them is unknown as well.
+        known = dict.fromkeys(champion.view_features, math.nan) | dict(reading.values)
+        values = known | dict(self._backend.compute(self._domain.name, event, known))
+        row = np.array([values[name] for name in names], dtype=np.float64)
+        score = float(champion.model.predict(row.reshape(1, -1))[0])
+        return Scored(row, score if math.isfinite(score) else None)
+
+    async def _judge(
+        self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion, now: datetime
+    ) -> Decision:
+        is_trusted = scored.score is not None and (reading.is_reachable or not champion.views)
+        outcome = choose_outcome(self._domain, scored.score if is_trusted else None, champion.model.manifest.threshold)
+        needs_reasons = is_trusted and outcome.name != self._domain.outcome[0].name
+        # Contributions take about a millisecond: in a thread, so that other events do not wait for them.
+        reasons = await asyncio.to_thread(self._reasons, scored.row, champion) if needs_reasons else ()
+        return Decision(
+            decision_id=self._new_id(),
+            subject=event[self._domain.subject.key],
+            score=scored.score,
+            outcome=outcome.name,
+            basis="score" if is_trusted else "safe_outcome",
+            reasons=reasons,
+            model_version=champion.version,
+            features=dict(reading.freshness),
+            degraded=any(freshness.status != "fresh" for freshness in reading.freshness.values()),
+            decided_at=now,
+        )
+
+    def _reasons(self, row: Matrix, champion: Champion) -> tuple[Reason, ...]:
+        values = dict(zip(champion.model.manifest.feature_names, row.tolist(), strict=True))
+        view_of = {name: view.name for view in champion.views for name in view.features}
+        return tuple(
+            Reason(
+                feature=name,
+                value=_plain(values[name]),
+                contribution=round(contribution, 6),
+                description=self._domain.request_features.get(name) or f"From the feature view {view_of.get(name)}.",
+            )
+            for name, contribution in champion.model.top_features(row, REASONS)
+        )
+
+    def _keep(
+        self, decision: Decision, event: Mapping[str, Any], scored: Scored, champion: Champion, seconds: float
+    ) -> None:
+        answered = decision.model_dump(mode="json")
+        names = champion.model.manifest.feature_names
+        record = {
+            **answered,
+            "domain": self._domain.name,
+            "features": dict(zip(names, map(_plain, scored.row.tolist()), strict=True)),
+            "freshness": answered["features"],
+            "latency_ms": round(seconds * 1000, 3),
+            "event": {name: _plain(value) for name, value in event.items()},
+        }
+        try:
+            self._outbox.append(record)
+        except LedgerError as error:
+            message = "The decision could not be written down, so none was made."
+            raise RefusalError("decision_not_recorded", message, headers=_RETRY) from error
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON says it exactly: decimals as text, times as ISO 8601, what is not finite as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value

@@ -1,0 +1,140 @@
+"""
+Read features within a time limit, and go on without them where the store does not answer.
+
+A store that is down may take seconds to say so, each time it is asked. So after one failure no request asks it again: a
+probe in the background does, and its first success lets requests through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field
+
+from riskloom.catalog import Domain
+from services.scoring.ports import Backend, OnlineRow, OnlineStore, Status, View
+
+READ_SECONDS = 0.25
+REOPEN_AFTER = timedelta(seconds=10)  # connecting is work, also where it fails
+OPEN_SECONDS = 60.0  # the first import of the store's client takes a while
+_log = structlog.get_logger("scoring.features")
+
+
+class Freshness(BaseModel):
+    """How old the values of one feature view were when they were used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    observed_at: datetime | None = Field(description="When the values held (UTC); null where there are none.")
+    age_seconds: float | None = Field(description="From then to the decision.")
+    status: Status = Field(description="Stale values are treated as missing.")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The features of one event as the store knew them; where it is not reachable, nothing is known."""
+
+    values: Mapping[str, float]
+    freshness: Mapping[str, Freshness]
+    is_reachable: bool
+
+
+class GuardedFeatures:
+    """
+    One domain's online features, behind a time limit and a fuse.
+
+    Args:
+        domain: Whose features.
+        backend: Opens the store, whose reads may block.
+    """
+
+    def __init__(self, domain: Domain, backend: Backend) -> None:
+        self.is_reachable = False
+        self._is_known = False
+        self._reopen_at = datetime.min.replace(tzinfo=UTC)
+        self._domain = domain
+        self._backend = backend
+        self._store: OnlineStore | None = None
+        # A store is for one thread at a time, and so are its reads.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"features-{domain.name}")
+        strings = [name for name, column in domain.event_table.columns.items() if column.type == "string"]
+        self._nobody: dict[str, str | None] = dict.fromkeys(strings, "probe")
+
+    async def read(self, keys: Mapping[str, str | None], views: Iterable[View], *, now: datetime) -> Reading:
+        """
+        Read the values of an event's entities; a store that is down is told in the answer, not raised.
+
+        Args:
+            keys: The event's strings by column, the join keys among them.
+            views: The views whose freshness is wanted.
+            now: The moment the values must still hold at; timezone-aware.
+        """
+        row = await self._ask(keys, now, READ_SECONDS) if self.is_reachable else None
+        freshness = {view.name: _freshness(row, view.name, now) for view in views}
+        return Reading(row.values if row else {}, freshness, is_reachable=row is not None)
+
+    async def reopen(self, now: datetime) -> None:
+        """Connect anew, to see views that were declared since; the old connection serves until then."""
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                store = await asyncio.to_thread(self._open, now)
+        except Exception:  # noqa: BLE001 - whatever a store's client raises: events are answered without it
+            self._reopen_at = now + REOPEN_AFTER
+            self._note(is_reachable=False)
+        else:
+            self._store = store
+            self._note(is_reachable=True)
+
+    async def probe(self, now: datetime) -> None:
+        """Read once for entities that nobody has; connect where there is no connection yet."""
+        if self._store is None:
+            if now >= self._reopen_at:
+                await self.reopen(now)
+        elif await self._ask(self._nobody, now, READ_SECONDS) is not None:
+            self._note(is_reachable=True)
+
+    def close(self) -> None:
+        """Let the thread go."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _open(self, now: datetime) -> OnlineStore:
+        """Connect and read once, so that what is done at the first read is done before an event waits for it."""
+        store = self._backend.open_store(self._domain.name)
+        store.read(self._nobody, now=now)
+        return store
+
+    async def _ask(self, keys: Mapping[str, str | None], now: datetime, seconds: float) -> OnlineRow | None:
+        store = self._store
+        if store is None:
+            return None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                return await loop.run_in_executor(self._thread, lambda: store.read(keys, now=now))
+        except Exception:  # noqa: BLE001 - whatever a store's client raises: events are answered without it
+            self._note(is_reachable=False)
+            return None
+
+    def _note(self, *, is_reachable: bool) -> None:
+        """Remember what holds, and log it where it has changed."""
+        if is_reachable and not self.is_reachable:
+            _log.info("store_reachable", domain=self._domain.name)
+        elif not is_reachable and (self.is_reachable or not self._is_known):
+            # A client's message may hold keys or a password: its type is enough.
+            error = sys.exc_info()[0]
+            _log.error("store_unreachable", domain=self._domain.name, error=error.__name__ if error else None)
+        self.is_reachable, self._is_known = is_reachable, True
+
+
+def _freshness(row: OnlineRow | None, view: str, now: datetime) -> Freshness:
+    observed_at = row.observed.get(view) if row else None
+    if row is None or observed_at is None:
+        return Freshness(observed_at=None, age_seconds=None, status="missing")
+    age = round((now - observed_at).total_seconds(), 3)
+    return Freshness(observed_at=observed_at, age_seconds=age, status=row.status[view])

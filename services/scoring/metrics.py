@@ -1,0 +1,92 @@
+"""What the service counts about itself, in Prometheus' text format; labels hold names of ours, never of a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+
+from services.scoring.status import DomainStatus
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+NO_DOMAIN = "none"
+NO_OUTCOME = "none"
+
+
+class Metrics:
+    """
+    The service's counters; one instance a process.
+
+    Args:
+        status: What holds for each domain now, asked at each scrape.
+    """
+
+    def __init__(self, status: Callable[[], Iterable[DomainStatus]]) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "riskloom_scoring_requests",
+            "Answers by domain, outcome (none where nothing was decided) and HTTP status.",
+            ["domain", "outcome", "status"],
+            registry=self._registry,
+        )
+        self.latency = Histogram(
+            "riskloom_scoring_latency_seconds",
+            "From the request's headers to its answer, by domain.",
+            ["domain"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self.features = Counter(
+            "riskloom_scoring_feature_reads",
+            "Feature views read, by domain, view and status: fresh, stale or missing.",
+            ["domain", "view", "status"],
+            registry=self._registry,
+        )
+        self.degraded = Counter(
+            "riskloom_scoring_degraded_decisions",
+            "Decisions made with a view stale or missing, by domain.",
+            ["domain"],
+            registry=self._registry,
+        )
+        self.load_failures = Counter(
+            "riskloom_model_load_failures",
+            "Champions that did not load, by domain.",
+            ["domain"],
+            registry=self._registry,
+        )
+        self._registry.register(_States(status))
+
+    def response(self) -> Response:
+        """All of it as Prometheus reads it."""
+        return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class _States(Collector):
+    """Gauges of what holds now; asked when they are read, so that they cannot be out of date."""
+
+    def __init__(self, status: Callable[[], Iterable[DomainStatus]]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """One family for each thing that holds or does not."""
+        info = GaugeMetricFamily(
+            "riskloom_model_info",
+            "The model in service: always 1, its version is a label.",
+            labels=["domain", "version"],
+        )
+        current = GaugeMetricFamily(
+            "riskloom_model_is_champion", "1 while the model in service is the record's champion.", labels=["domain"]
+        )
+        store = GaugeMetricFamily(
+            "riskloom_feature_store_up", "1 while the online feature store answers.", labels=["domain"]
+        )
+        for status in self._status():
+            if status.serving is not None:
+                info.add_metric([status.domain, status.serving], 1)
+            current.add_metric([status.domain], float(status.serving is not None and status.problem is None))
+            store.add_metric([status.domain], float(status.is_store_reachable))
+        return [info, current, store]

@@ -1,0 +1,119 @@
+"""The service's OpenAPI document, made from the declared domains: each has its own typed route and example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from riskloom import __version__
+from riskloom.access import METRICS, score_scope
+from riskloom.catalog import Domain
+from services.scoring.decisions import Decision
+from services.scoring.problems import STATUS, Code, ProblemAnswer
+from services.scoring.schema import example
+from services.scoring.status import Readiness
+
+_REF = "#/components/schemas/{model}"
+_DESCRIPTION = """
+One event in, one decision out. Every decision is written down before it is answered.
+
+Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`; `riskloom api-key create` makes one.
+Every answer with a status of 400 or more is `{"error": {"code", "message", "details"}}`."""
+_MEANING: dict[int, str] = {
+    400: "The body is not JSON, or not JSON everybody reads the same way.",
+    401: "No API key, or none that was given out.",
+    403: "The key was not granted this domain.",
+    408: "The body did not arrive in time.",
+    413: "The body is larger than 64 kB.",
+    415: "The body is not declared as plain JSON.",
+    422: "A field is unknown, missing or not what the contract says; `details` names each.",
+    500: "A mistake of ours; the log has it under the request's id.",
+    503: "No model is in service, or the decision could not be written down: no decision was made.",
+    504: "The decision took too long: no decision was made.",
+}
+
+
+def openapi_document(domains: Mapping[str, Domain], requests: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    """
+    Describe the service.
+
+    Args:
+        domains: The declared domains by name.
+        requests: Each domain's request model by the domain's name.
+    """
+    models = [*requests.values(), Decision, ProblemAnswer, Readiness]
+    modes = [(model, "validation" if model in requests.values() else "serialization") for model in models]
+    _, definitions = models_json_schema(modes, ref_template=_REF)  # type: ignore[arg-type]
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Riskloom scoring", "version": __version__, "description": _DESCRIPTION.strip()},
+        "paths": {
+            **{f"/v1/domains/{name}/score": {"post": _score(domains[name], requests[name])} for name in domains},
+            **_operations(),
+        },
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+        "tags": [{"name": "scoring"}, {"name": "operations"}],
+    }
+
+
+def _score(domain: Domain, request: type[BaseModel]) -> dict[str, Any]:
+    outcomes = "\n".join(f"- `{outcome.name}`: {outcome.description}" for outcome in domain.outcome)
+    return {
+        "tags": ["scoring"],
+        "operationId": f"score_{domain.name}",
+        "summary": f"{domain.title}: score one {domain.subject.entity}",
+        "description": f"{domain.description.strip()}\n\nOutcomes:\n{outcomes}\n\n"
+        f"Needs the scope `{score_scope(domain.name)}`.",
+        "security": _security(),
+        "requestBody": {"required": True, "content": _json(request.__name__, example=example(domain))},
+        "responses": {
+            "200": {"description": "The decision.", "content": _json(Decision.__name__)},
+            **{str(status): _problem(status) for status in sorted(_MEANING)},
+        },
+    }
+
+
+def _operations() -> dict[str, Any]:
+    alive = {"200": {"description": "The process answers."}}
+    ready = {
+        "200": {"description": "Requests may come.", "content": _json(Readiness.__name__)},
+        "503": {"description": "A domain with a champion has no model in service.", "content": _json("Readiness")},
+    }
+    metrics = {"200": {"description": "Prometheus' text format.", "content": {"text/plain": {}}}}
+    return {
+        "/healthz": {"get": _operation("health", "Is the process alive?", alive)},
+        "/readyz": {"get": _operation("readiness", "Can each domain be scored?", ready)},
+        "/metrics": {
+            "get": {
+                **_operation("metrics", f"Counters for Prometheus; needs the scope {METRICS}", metrics),
+                "security": _security(),
+            }
+        },
+    }
+
+
+def _operation(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
+    return {"tags": ["operations"], "operationId": name, "summary": summary, "responses": responses}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    codes: list[Code] = [code for code, known in STATUS.items() if known == status]
+    described = f"{_MEANING[status]} Codes: {', '.join(f'`{code}`' for code in codes)}."
+    return {"description": described, "content": _json(ProblemAnswer.__name__)}
+
+
+def _json(schema: str, **more: object) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _REF.format(model=schema)}, **more}}
+
+
+def _security() -> list[dict[str, list[str]]]:
+    return [{"bearer": []}, {"header": []}]

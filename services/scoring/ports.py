@@ -1,0 +1,113 @@
+"""What scoring needs from the rest of the system, as narrow as it is used; all of it is called in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+Status = Literal["fresh", "stale", "missing"]
+
+
+class Manifest(Protocol):
+    """What a model says of itself."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns of the matrix it takes, in order."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The score from which flagging costs less than not flagging."""
+        ...
+
+
+class Model(Protocol):
+    """A verified model."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it says of itself."""
+        ...
+
+    def predict(self, matrix: Matrix) -> Matrix:
+        """Calibrated probabilities, shape (rows,), of a matrix of shape (rows, features)."""
+        ...
+
+    def top_features(self, row: Matrix, count: int) -> list[tuple[str, float]]:
+        """The features that raised one row's score most, with their contribution in log-odds."""
+        ...
+
+
+class View(Protocol):
+    """A declared group of features with one age."""
+
+    @property
+    def name(self) -> str:
+        """Its name, unique within a domain."""
+        ...
+
+    @property
+    def features(self) -> Mapping[str, object]:
+        """Its features by name."""
+        ...
+
+
+class OnlineRow(Protocol):
+    """What the online store knew of one event's entities."""
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Each feature of each view; NaN where it is missing or too old."""
+        ...
+
+    @property
+    def observed(self) -> Mapping[str, datetime | None]:
+        """When each view's values held, by view; None where there are none."""
+        ...
+
+    @property
+    def status(self) -> Mapping[str, Status]:
+        """Whether each view's values could be used, by view."""
+        ...
+
+
+class OnlineStore(Protocol):
+    """The online features of one domain; read by one thread at a time."""
+
+    def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
+        """Read every view's values for the entities that the row's join keys name."""
+        ...
+
+
+class Backend(Protocol):
+    """Where models and features come from."""
+
+    def stamp(self, domain: str) -> object:
+        """Something that changes when the champion may have changed."""
+        ...
+
+    def champion(self, domain: str) -> str | None:
+        """The champion's version, or None where there is none; raises RiskloomError where the record is no record."""
+        ...
+
+    def load(self, domain: str, version: str) -> Model:
+        """Check and open a version; raises RiskloomError where it is not what was signed."""
+        ...
+
+    def views(self, domain: str) -> tuple[View, ...]:
+        """The declared feature views; raises RiskloomError where they cannot be read."""
+        ...
+
+    def open_store(self, domain: str) -> OnlineStore:
+        """Connect to the online features; raises whatever the store's client raises."""
+        ...
+
+    def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> Mapping[str, float]:
+        """The features that are computed from the event's columns and the views' values."""
+        ...

@@ -1,0 +1,148 @@
+"""Everything the service holds while it runs, and the work it does beside answering."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from riskloom.catalog import Domain
+from riskloom.ledger import Outbox
+from services.scoring.champions import Champions
+from services.scoring.decisions import Decider
+from services.scoring.features import GuardedFeatures
+from services.scoring.gate import Gate
+from services.scoring.logs import where_raised
+from services.scoring.metrics import Metrics
+from services.scoring.ports import Backend
+from services.scoring.status import DomainStatus, Readiness, domain_status, readiness
+
+#: How often records, keys and stores are looked at.
+POLL_SECONDS = 1.0
+_log = structlog.get_logger("scoring.runtime")
+
+
+class Runtime:
+    """
+    The parts of the service, put together.
+
+    Args:
+        domains: The declared domains by name.
+        backend: Where models and features come from.
+        decisions: The folder decisions are kept in.
+        keys: The file with the API keys.
+        clock: The time, timezone-aware.
+        ticks: Seconds that only go forward.
+        new_id: A name for a decision, never the same twice.
+    """
+
+    def __init__(
+        self,
+        domains: Mapping[str, Domain],
+        backend: Backend,
+        *,
+        decisions: Path,
+        keys: Path,
+        clock: Callable[[], datetime],
+        ticks: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.domains = domains
+        self.ticks = ticks
+        self.gate = Gate(keys)
+        self.metrics = Metrics(self.statuses)
+        self._clock = clock
+        self._outbox = Outbox(decisions)
+        self._features = {name: GuardedFeatures(domain, backend) for name, domain in domains.items()}
+        self._champions = Champions(
+            domains,
+            backend,
+            clock=ticks,
+            prepare=lambda name: self._features[name].reopen(clock()),
+            on_failure=lambda name: self.metrics.load_failures.labels(name).inc(),
+        )
+        self.deciders = {
+            name: Decider(
+                domain,
+                champions=self._champions,
+                features=self._features[name],
+                backend=backend,
+                outbox=self._outbox,
+                clock=clock,
+                ticks=ticks,
+                new_id=new_id,
+            )
+            for name, domain in domains.items()
+        }
+
+    def statuses(self) -> list[DomainStatus]:
+        """What holds for each domain now."""
+        return [
+            domain_status(name, self._champions[name], is_store_reachable=self._features[name].is_reachable)
+            for name in self.domains
+        ]
+
+    def readiness(self) -> Readiness:
+        """Whether requests should come here."""
+        return readiness(self.statuses(), keys_trusted=self.gate.is_trusted)
+
+    async def refresh(self) -> None:
+        """Look at keys, records and stores once."""
+        self.gate.refresh()
+        await self._champions.refresh()
+        await self._probe()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """
+        Load what there is in the background, then keep it current, while the block runs.
+
+        Nothing is waited for: the process answers that it is alive at once, and that it is ready when it is.
+        """
+        self.gate.refresh()
+        background = asyncio.create_task(self._stay_current())
+        try:
+            yield
+        finally:
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
+            for features in self._features.values():
+                features.close()
+            self._outbox.close()
+
+    async def _stay_current(self) -> None:
+        await self._refresh_or_log()
+        settle_memory()
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            await self._refresh_or_log()
+
+    async def _refresh_or_log(self) -> None:
+        """One round; a mistake of ours in it must not end all later rounds."""
+        try:
+            await self.refresh()
+        except Exception as error:  # noqa: BLE001 - it is logged, and tried again
+            _log.error("refresh_failed", error=type(error).__name__, where=where_raised(error))
+
+    async def _probe(self) -> None:
+        for name, features in self._features.items():
+            serving = self._champions[name].serving
+            if serving is not None and serving.views:
+                await features.probe(self._clock())
+
+
+def settle_memory() -> None:
+    """
+    Take what was loaded out of garbage collection.
+
+    A full collection looks at every object there is, which with the models and clients loaded takes hundreds of
+    milliseconds, in the middle of an answer.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

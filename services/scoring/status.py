@@ -1,0 +1,67 @@
+"""Whether each domain can be scored now, told without paths, keys or versions that are not in service."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.scoring.champions import Post, Trouble
+
+State = Literal["ready", "degraded", "not_ready", "no_champion"]
+
+
+class DomainStatus(BaseModel):
+    """What holds for one domain."""
+
+    model_config = ConfigDict(frozen=True)
+
+    domain: str
+    state: State = Field(description="degraded: it is scored, but not as it should be.")
+    serving: str | None = Field(description="Version of the model in service.")
+    champion: str | None = Field(description="Version that should be in service.")
+    problem: Trouble | None = Field(description="Why the two differ.")
+    is_store_reachable: bool
+
+
+class Readiness(BaseModel):
+    """The answer of ``/readyz``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: Literal["ready", "degraded", "not_ready"]
+    keys_trusted: bool = Field(description="False: the key file was refused, and every key with it.")
+    domains: dict[str, DomainStatus]
+
+
+def domain_status(domain: str, post: Post, *, is_store_reachable: bool) -> DomainStatus:
+    """Say what holds for one domain."""
+    problem = None if post.trouble == "no_champion" else post.trouble
+    if post.serving is None:
+        state: State = "no_champion" if problem is None else "not_ready"
+    else:
+        state = "ready" if problem is None and (is_store_reachable or not post.serving.views) else "degraded"
+    return DomainStatus(
+        domain=domain,
+        state=state,
+        serving=post.serving.version if post.serving else None,
+        champion=post.champion,
+        problem=problem,
+        is_store_reachable=is_store_reachable,
+    )
+
+
+def readiness(domains: list[DomainStatus], *, keys_trusted: bool) -> Readiness:
+    """
+    Say whether requests should come here: not while a domain with a champion has no model in service.
+
+    A service that is degraded takes requests: its answers are defined and safe, and one store that is down would
+    otherwise take every instance out of service at once.
+    """
+    states = {status.state for status in domains}
+    state: Literal["ready", "degraded", "not_ready"] = "ready"
+    if not keys_trusted or "not_ready" in states:
+        state = "not_ready"
+    elif "degraded" in states:
+        state = "degraded"
+    return Readiness(state=state, keys_trusted=keys_trusted, domains={status.domain: status for status in domains})
