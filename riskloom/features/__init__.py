@@ -1,18 +1,20 @@
 """Features: built by dbt, described to Feast, joined for training and read online. Importing this imports neither."""
 
-from riskloom.features.dataset import TrainingSet, training_set
+from riskloom.features.dataset import DecisionSet, TrainingSet, decision_set, training_set
 from riskloom.features.online import OnlineFeatures, OnlineRow
 from riskloom.features.request import request_features
 from riskloom.features.store import StoreLocation, apply, ensure_feature_service, materialise, open_store
 from riskloom.features.views import FeatureView, load_views, mart_path
 
 __all__ = [
+    "DecisionSet",
     "FeatureView",
     "OnlineFeatures",
     "OnlineRow",
     "StoreLocation",
     "TrainingSet",
     "apply",
+    "decision_set",
     "ensure_feature_service",
     "load_views",
     "mart_path",

@@ -34,6 +34,14 @@ class TrainingSet:
     features: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class DecisionSet:
+    """As a :class:`TrainingSet`, without labels: what is known of decisions at the moment they are made."""
+
+    frame: pd.DataFrame
+    features: tuple[str, ...]
+
+
 def training_set(
     domain: Domain,
     views: Sequence[FeatureView],
@@ -73,6 +81,44 @@ def training_set(
     values = _point_in_time(domain, views, store, subjects)
     values |= request_features(domain, _columns(domain, subjects, values))
     return TrainingSet(frame=_frame(domain, subjects, values), features=tuple(values))
+
+
+def decision_set(
+    domain: Domain,
+    views: Sequence[FeatureView],
+    store: feast.FeatureStore,
+    marts: Path,
+    *,
+    start: datetime,
+    end: datetime,
+) -> DecisionSet:
+    """
+    Join decisions of ``[start, end)`` with their features, whether or not their labels have matured.
+
+    Args:
+        domain: What is scored.
+        views: The domain's views, applied to ``store``.
+        store: Joins point in time; only values created by the decision take part.
+        marts: Where dbt publishes.
+        start: First instant of the decisions; timezone-aware.
+        end: First instant after them.
+
+    Returns:
+        The decisions; none of them where there was none.
+
+    Raises:
+        FeatureError: A mart is missing, or the join lost or doubled rows.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    subjects = _subjects(domain, views, marts, as_of=end, start=start, end=end)
+    if subjects.empty:
+        values: dict[str, Any] = {name: np.empty(0) for view in views for name in view.features}
+    else:
+        values = _point_in_time(domain, views, store, subjects)
+    values |= request_features(domain, _columns(domain, subjects, values))
+    frame = _frame(domain, subjects, values).drop(columns=["label", "label_observed_at"])
+    return DecisionSet(frame=frame, features=tuple(values))
 
 
 def _subjects(
