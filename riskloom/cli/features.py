@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from riskloom.catalog import load_domain
-from riskloom.errors import ConfigError
-from riskloom.settings import Settings, environment, load_settings
-
-if TYPE_CHECKING:
-    from riskloom.features import StoreLocation
-    from riskloom.features.dbt import DbtProject
+from riskloom.settings import load_settings
+from riskloom.wiring import as_of_or_watermark, dbt_project, store_location
 
 Slug = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain's name.")]
 AsOf = Annotated[
@@ -49,7 +44,7 @@ def build(
 
     settings, domain, console = load_settings(), load_domain(domain_name), Console()
     prepare_landing(domain, settings.landing)
-    instant = _instant(settings, domain_name, as_of)
+    instant = as_of_or_watermark(settings, domain, as_of)
     project = dbt_project(settings)
     report = dbt.build(domain, project, as_of=instant, full_refresh=full_refresh)
     console.print(f"built {report.models} models and passed {report.tests} tests in {report.seconds:.1f} s")
@@ -92,44 +87,6 @@ def freshness(domain_name: Slug, as_of: AsOf = None) -> None:
     from riskloom.features import dbt  # noqa: PLC0415
 
     settings, domain = load_settings(), load_domain(domain_name)
-    instant = _instant(settings, domain_name, as_of)
+    instant = as_of_or_watermark(settings, domain, as_of)
     for table, status in dbt.freshness(domain, dbt_project(settings), as_of=instant).items():
         Console().print(f"{status:5} {table}")
-
-
-def dbt_project(settings: Settings) -> DbtProject:
-    """Where dbt works, from the settings."""
-    from riskloom.features.dbt import DbtProject  # noqa: PLC0415
-
-    return DbtProject(
-        folder=settings.dbt_project,
-        target=settings.dbt_target,
-        marts=settings.marts,
-        environment=environment(settings),
-    )
-
-
-def store_location(settings: Settings) -> StoreLocation:
-    """Where Feast works, from the settings."""
-    from riskloom.features import StoreLocation  # noqa: PLC0415
-
-    redis = settings.redis_url.get_secret_value() if settings.online_store == "redis" else None
-    return StoreLocation(
-        repo=settings.project / "feature_repo", registry=settings.feast_registry, online=redis or settings.feast_online
-    )
-
-
-def _instant(settings: Settings, domain_name: str, text: str | None) -> datetime:
-    """The time given, or that of the newest event landed."""
-    from riskloom.ingest import watermark  # noqa: PLC0415
-
-    if text is not None:
-        try:
-            given = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise ConfigError(f"--as-of: expected a time such as 2026-03-01T00:00:00, found {text!r}") from error
-        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
-    newest = watermark(load_domain(domain_name), settings.landing)
-    if newest is None:
-        raise ConfigError(f"{domain_name}: nothing is landed yet, so there is no state to publish; give --as-of")
-    return newest
