@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riskloom.catalog import Domain
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from riskloom.features.dbt import DbtProject
     from riskloom.monitoring import Source
     from riskloom.registry import ModelStore
+    from riskloom.training.pipeline import FeatureSource
 
 
 def dbt_project(settings: Settings) -> DbtProject:
@@ -57,6 +60,21 @@ def decision_source(settings: Settings, domain: Domain) -> Source:
     )
 
 
+def feature_source(settings: Settings, domain: Domain) -> FeatureSource:
+    """Where a domain's training sets come from; the feature store is opened at the first use."""
+    from riskloom.training.pipeline import FeatureSource  # noqa: PLC0415
+
+    return FeatureSource(domain, dbt_project(settings).manifest, store_location(settings), settings.marts)
+
+
+def commit_of(project: Path) -> str:
+    """The commit of a checkout, with a plus sign where it has changes; ``unknown`` where there is no checkout."""
+    commit = _git(project, "rev-parse", "HEAD")
+    if commit is None:
+        return "unknown"
+    return f"{commit}+" if _git(project, "status", "--porcelain", "--untracked-files=no") else commit
+
+
 def as_of_or_watermark(settings: Settings, domain: Domain, text: str | None) -> datetime:
     """
     The time given, or that of the newest event landed; in UTC.
@@ -76,3 +94,12 @@ def as_of_or_watermark(settings: Settings, domain: Domain, text: str | None) -> 
     if newest is None:
         raise ConfigError(f"{domain.name}: nothing has landed yet, so there is no present state; give as_of")
     return newest
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    """What git answers, or None where there is no git or no checkout."""
+    try:
+        done = subprocess.run(["git", "-C", str(project), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

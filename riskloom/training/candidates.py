@@ -134,8 +134,14 @@ def fit(
         else:
             model = _estimator(kind, setting, seed)
             name = "model__sample_weight" if kind == "logistic_regression" else "sample_weight"
-            model.fit(matrix, labels, **{name: weights})
+            model.fit(_with_empty_columns_filled(matrix), labels, **{name: weights})
     return FittedModel(kind, setting, model)
+
+
+def _with_empty_columns_filled(matrix: FloatArray) -> FloatArray:
+    """Zeros in columns that hold no value at all: scikit-learn cannot bin those, and zeros tell it no more."""
+    is_empty = np.isnan(matrix).all(axis=0)
+    return np.where(is_empty, 0.0, matrix) if is_empty.any() else matrix
 
 
 def _estimator(kind: Kind, setting: Setting, seed: int) -> Any:

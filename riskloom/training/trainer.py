@@ -185,7 +185,7 @@ def compare(
         return Champion(champion.version, None, problem=problem)
     _, holdout = split(domain, labelled_rows(domain, frame, manifest.feature_names), windows)
     note = ""
-    if manifest.windows.fit_end > isoformat(windows.fit_end):
+    if datetime.fromisoformat(manifest.windows.fit_end) > windows.fit_end:
         note = (
             f"champion {champion.version} learned from decisions up to {manifest.windows.fit_end}, some of which "
             f"are in this holdout (from {isoformat(windows.fit_end)}): the comparison favours it"
