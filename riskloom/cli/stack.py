@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,11 @@ from rich.table import Table
 from riskloom.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from riskloom.stack.demo import Demo, DomainResult
     from riskloom.stack.supervisor import Supervisor
+
+#: Exit code where a command was stopped before its end, as shells have it.
+_INTERRUPTED = 130
 
 Home = Annotated[
     Path | None, typer.Option("--home", help="Where everything made at run time lies; RISKLOOM_HOME otherwise.")
@@ -25,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("up")(up)
     app.command("down")(down)
     app.command("status")(status)
+    app.command("demo")(demo)
 
 
 def prepare(home: Home = None) -> None:
@@ -82,6 +89,53 @@ def status(home: Home = None) -> None:
         )
     Console(highlight=False, soft_wrap=True).print(table)
     raise typer.Exit(int(missing))
+
+
+def demo(
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop after the summary; the exit code tells how it went.")
+    ] = False,
+    data: Annotated[str, typer.Option(help="simulated, or the name of a domain's mappings: handbook.")] = "simulated",
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with the files of real data.")] = None,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="The demo's own folder, emptied first; .riskloom/demo otherwise.")
+    ] = None,
+) -> None:
+    """Take data from files to live decisions through all services, then stay up until Ctrl-C."""
+    from riskloom.stack.demo import Demo, DemoPlan, problems  # noqa: PLC0415
+    from riskloom.stack.progress import Progress  # noqa: PLC0415
+
+    settings = _settings(home or load_settings().home / "demo")
+    plan = DemoPlan(data=data, data_dir=data_dir, now=datetime.now(UTC))
+    console = Console(highlight=False)
+    show = Demo(settings, plan, Progress(console))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `make` passes its own SIGTERM on: the same as Ctrl-C
+    code = _INTERRUPTED
+    try:
+        results = show.run()
+        _summarise(console, show, results)
+        code = int(bool(problems(results)))
+        if not once:
+            console.print("\nRunning until Ctrl-C.")
+            signal.pause()
+    except KeyboardInterrupt:
+        console.print("\nStopping …")
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # stopping takes some seconds, and is what was asked for
+        stopped = show.stop()
+        console.print(f"Stopped {len(stopped)} services; what they made is in {settings.home}.", soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _summarise(console: Console, show: Demo, results: list[DomainResult]) -> None:
+    from riskloom.stack.prepare import airflow_password  # noqa: PLC0415
+    from riskloom.stack.services import urls  # noqa: PLC0415
+    from riskloom.stack.summary import print_summary  # noqa: PLC0415
+
+    password = airflow_password(show.settings)
+    print_summary(console, results, urls=urls(show.settings), password=password, api_key=show.api_key)
 
 
 def _settings(home: Path | None) -> Settings:

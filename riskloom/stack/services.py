@@ -132,7 +132,7 @@ def _scoring(settings: Settings) -> Service:
         name="scoring",
         command=("bentoml", "serve", "services.scoring.service:Scoring", "--host", settings.host, "--port", str(port)),
         environment={**environment(settings), "PYTHONPATH": str(settings.project)},
-        health=f"{_url(settings, port)}/livez",
+        health=f"{_url(settings, port)}/healthz",
         host=settings.host,
         port=port,
         port_setting="RISKLOOM_SCORING_PORT",

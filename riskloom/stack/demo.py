@@ -1,0 +1,237 @@
+"""
+The demo: data of every domain goes the whole way, from files to live decisions, through the services a user would run.
+
+Everything happens in a home of its own, made anew each time, so that the demo touches nothing else.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from riskloom.access import METRICS, create_key
+from riskloom.catalog import Domain, load_catalog
+from riskloom.errors import ConfigError, RiskloomError, ServiceError
+from riskloom.settings import Settings
+from riskloom.stack import source
+from riskloom.stack.airflow import Airflow, DagRun
+from riskloom.stack.live import LiveReport, read_events, send, wait_until_scored
+from riskloom.stack.prepare import airflow_password, prepare
+from riskloom.stack.progress import Progress
+from riskloom.stack.services import AIRFLOW_USER, services, urls
+from riskloom.stack.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from riskloom.monitoring import MonitoringVerdict
+    from riskloom.registry import ModelManifest
+
+#: A file in the demo's home that says whose it is: only such a folder is emptied.
+_MARK = ".riskloom-demo"
+_DAG_SECONDS = 120.0
+_RUN_SECONDS = 900.0
+_READY_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPlan:
+    """
+    What to show.
+
+    Attributes:
+        data: ``simulated``, or the name that a domain's mapping files begin with.
+        data_dir: The folder with the real files.
+        now: The moment the data leads up to; timezone-aware.
+        size: How much is simulated.
+        live_events: Events sent to the scoring service, at most.
+        connections: Over how many connections at once.
+    """
+
+    data: str
+    data_dir: Path | None
+    now: datetime
+    size: source.Size = field(default_factory=source.Size)
+    live_events: int = 600
+    connections: int = 4
+
+
+@dataclass(slots=True)
+class DomainResult:
+    """What the demo did with one domain; what is missing was not reached."""
+
+    domain: Domain
+    note: str = ""
+    ingested: list[source.Ingested] = field(default_factory=list)
+    runs: list[DagRun] = field(default_factory=list)
+    version: str | None = None
+    model: ModelManifest | None = None
+    live: LiveReport | None = None
+    verdict: MonitoringVerdict | None = None
+    error: str | None = None
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is not as it should be; empty where all parts did their work."""
+        found = [self.error] if self.error else []
+        for run in self.runs:
+            if not run.is_success:
+                tasks = ", ".join(f"{task} ({state})" for task, state in run.unsuccessful.items())
+                found.append(f"the run of {run.dag_id} ended as {run.state}: {tasks}")
+        if self.model is None:
+            found.append("there is no champion")
+        if self.live is None or not self.live.sent:
+            found.append("no event was scored")
+        elif self.live.refused:
+            refused = ", ".join(f"{number} of {kind}" for kind, number in self.live.refused.items())
+            found.append(f"events were not answered with 200: {refused}")
+        if self.verdict is None:
+            found.append("there is no drift verdict")
+        return [f"{self.domain.name}: {problem}" for problem in found]
+
+
+class Demo:
+    """
+    One run of the demo.
+
+    Args:
+        settings: Its home is the demo's own folder.
+        plan: What to show.
+        progress: Where it is told how far it is.
+    """
+
+    def __init__(self, settings: Settings, plan: DemoPlan, progress: Progress) -> None:
+        self.settings = settings
+        self.plan = plan
+        self.progress = progress
+        self.supervisor = Supervisor(home=settings.home, project=settings.project)
+        self.api_key = ""
+
+    def run(self) -> list[DomainResult]:
+        """
+        Take each domain that has the data all the way; the services keep running.
+
+        Raises:
+            ConfigError: No domain has such data, or the home is not a demo's.
+            ServiceError: A service did not start.
+        """
+        domains = source.domains_with(self.plan.data, load_catalog())
+        self._empty_home()
+        results = [self._bring_in(domain) for domain in domains]
+        with self.progress.doing("Preparing keys, Airflow's database and dbt's manifest"):
+            prepare(self.settings)
+            self._make_key()
+        with self.progress.doing("Starting the services"):
+            self.supervisor.up(services(self.settings), lambda name, state: self.progress.say(f"  {name}: {state}"))
+        address = urls(self.settings)["Airflow"]
+        with Airflow(address, AIRFLOW_USER, airflow_password(self.settings)) as airflow:
+            for result in results:
+                try:
+                    self._take_through(result, airflow)
+                except RiskloomError as error:
+                    result.error = str(error)  # the summary tells it, and the other domains get their turn
+        return results
+
+    def stop(self) -> list[str]:
+        """Stop every service that was started."""
+        return self.supervisor.down()
+
+    def _empty_home(self) -> None:
+        home = self.settings.home
+        if home.is_dir() and any(home.iterdir()) and not (home / _MARK).exists():
+            raise ConfigError(f"{home}: expected an empty folder or one of an earlier demo, found other files")
+        if home.is_dir():
+            self.supervisor.down()  # an earlier demo may have been killed
+            shutil.rmtree(home)
+        home.mkdir(parents=True)
+        (home / _MARK).touch()
+
+    def _bring_in(self, domain: Domain) -> DomainResult:
+        plan, folder = self.plan, self.settings.home / "source" / domain.name
+        with self.progress.doing(f"{domain.name}: bringing in {plan.data} data"):
+            ingested: list[source.Ingested] | None = None
+            if plan.data == source.SIMULATED:
+                found = source.simulate(domain, plan.size, folder, now=plan.now)
+            else:
+                files = source.data_files(plan.data_dir)
+                found, ingested = source.replay(domain, plan.data, files, folder, now=plan.now)
+            landed = source.ingest(domain, found, self.settings, now=plan.now)
+        for table in landed:
+            self.progress.say(f"  {table.table}: {table.landed:,} rows landed")
+        return DomainResult(domain, note=found.note, ingested=ingested or landed)
+
+    def _make_key(self) -> None:
+        self.api_key = create_key(
+            self.settings.api_keys,
+            "demo",
+            ["score:*", METRICS],
+            created_at=self.plan.now,
+            secret=secrets.token_bytes(32),
+        )
+
+    def _take_through(self, result: DomainResult, airflow: Airflow) -> None:
+        name = result.domain.name
+        dags = [f"{name}__{stage}" for stage in ("features", "training", "monitoring")]
+        for dag in dags:
+            airflow.wait_for_dag(dag, _DAG_SECONDS)
+        for dag in dags[:2]:
+            if not self._run_dag(dag, result, airflow):
+                return
+        self._read_champion(result)
+        self._score(result)
+        self._run_dag(dags[2], result, airflow)
+        self._read_verdict(result)
+
+    def _run_dag(self, dag: str, result: DomainResult, airflow: Airflow) -> bool:
+        with self.progress.doing(f"Airflow: running {dag}"):
+            airflow.unpause(dag)
+            run_id = airflow.trigger(dag, {})
+            run = airflow.follow(dag, run_id, self._report_task, _RUN_SECONDS)
+        result.runs.append(run)
+        return run.is_success
+
+    def _report_task(self, task: str, state: str) -> None:
+        if state in {"success", "failed", "upstream_failed", "skipped", "up_for_retry"}:
+            self.progress.say(f"  {task}: {state}")
+        else:
+            self.progress.now(f"{task}: {state}")
+
+    def _read_champion(self, result: DomainResult) -> None:
+        from riskloom.registry import ModelStore, load_model, read_record  # noqa: PLC0415
+
+        name, settings = result.domain.name, self.settings
+        result.version = read_record(settings.registry, name).champion
+        if result.version is None:
+            raise ServiceError("training ended without a champion")
+        store = ModelStore(home=settings.bentoml_home, keys=settings.keys)
+        result.model = load_model(store, name, result.version).manifest
+        self.progress.say(f"  champion is version {result.version} ({result.model.kind})")
+
+    def _score(self, result: DomainResult) -> None:
+        domain, url = result.domain, urls(self.settings)["Scoring service"]
+        events = read_events(domain, self.settings.home / "source" / domain.name / "live", self.plan.live_events)
+        with self.progress.doing(f"{domain.name}: sending {len(events):,} live events to {url}"):
+            wait_until_scored(url, domain, _READY_SECONDS)
+            result.live = send(
+                url,
+                domain,
+                self.api_key,
+                events,
+                connections=self.plan.connections,
+                report=lambda number: self.progress.now(f"{number:,} of {len(events):,} events answered"),
+            )
+        outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in result.live.outcomes.most_common())
+        self.progress.say(f"  {outcomes}")
+
+    def _read_verdict(self, result: DomainResult) -> None:
+        from riskloom.monitoring import read_latest  # noqa: PLC0415
+
+        result.verdict = read_latest(self.settings.monitoring, result.domain.name)
+
+
+def problems(results: Sequence[DomainResult]) -> list[str]:
+    """Everything that is not as it should be, over all domains."""
+    return [problem for result in results for problem in result.problems]

@@ -1,0 +1,96 @@
+"""The end of the demo: what came of each part, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from riskloom.registry import Estimate
+from riskloom.stack.demo import DomainResult, problems
+from riskloom.stack.services import AIRFLOW_USER
+
+
+def print_summary(
+    console: Console, results: Sequence[DomainResult], *, urls: Mapping[str, str], password: str, api_key: str
+) -> None:
+    """Print every domain's results, then the addresses with what is needed to get in."""
+    for result in results:
+        console.rule(f"{result.domain.title} ({result.domain.name})", align="left")
+        if result.note:
+            console.print(result.note, markup=False)
+        _print_ingested(console, result)
+        _print_champion(console, result)
+        _print_live(console, result)
+        _print_verdict(console, result)
+    console.rule("Where to look", align="left")
+    table = Table.grid(padding=(0, 2))
+    for title, url in urls.items():
+        table.add_row(title, url)
+    table.add_row("Airflow log-in", f"{AIRFLOW_USER} / {password}")
+    table.add_row("API key (this demo)", api_key)
+    console.print(table)
+    for problem in problems(results):
+        console.print(f"Problem: {problem}", style="bold red", markup=False, soft_wrap=True)
+
+
+def _print_ingested(console: Console, result: DomainResult) -> None:
+    table = Table("Ingested", *map(_right, ("read", "landed", "duplicates", "quarantined")), box=None)
+    for row in result.ingested:
+        table.add_row(row.table, *(f"{n:,}" for n in (row.read, row.landed, row.duplicates, row.quarantined)))
+    console.print(table)
+
+
+def _print_champion(console: Console, result: DomainResult) -> None:
+    if result.model is None:
+        return
+    model = result.model
+    console.print(
+        f"\nChampion: version {result.version}, {model.kind}, {len(model.features)} features, "
+        f"{model.rows:,} rows with {model.positives:,} positive; flags from a probability of {model.threshold:.3f}",
+        highlight=False,
+    )
+    table = Table("Metric (newest matured decisions)", _right("value"), _right("95 % interval"), box=None)
+    for name, estimate in model.metrics.items():
+        table.add_row(name, _number(estimate.value), _interval(estimate))
+    console.print(table)
+
+
+def _print_live(console: Console, result: DomainResult) -> None:
+    if result.live is None:
+        return
+    live = result.live
+    outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in live.outcomes.most_common())
+    console.print(
+        f"\nScored: {live.sent:,} live events: {outcomes or 'none answered'}; "
+        f"latency p50 {live.latency_ms(50):.1f} ms, p99 {live.latency_ms(99):.1f} ms (caller's side); "
+        f"{live.degraded:,} with stale or missing features",
+        highlight=False,
+    )
+
+
+def _print_verdict(console: Console, result: DomainResult) -> None:
+    if result.verdict is None:
+        return
+    verdict = result.verdict
+    console.print(
+        f"\nDrift verdict: {verdict.status}; {len(verdict.drifted)} of {verdict.compared_columns} columns drifted "
+        f"({verdict.drifted_share:.0%}), {verdict.current.rows:,} rows against {verdict.reference.rows:,}",
+        highlight=False,
+    )
+    for reason in verdict.reasons:
+        console.print(f"  {reason}", markup=False, highlight=False)
+    console.print()
+
+
+def _right(header: str) -> Column:
+    return Column(header, justify="right")
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:,.3f}"
+
+
+def _interval(estimate: Estimate) -> str:
+    return "n/a" if estimate.low is None else f"{_number(estimate.low)} to {_number(estimate.high)}"
