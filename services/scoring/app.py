@@ -138,7 +138,7 @@ def operation_routes(runtime: Runtime) -> list[Route]:
         runtime.gate.require(runtime.gate.admit(request), METRICS)
         return runtime.metrics.response()
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return [Route("/healthz", healthz), Route("/livez", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
 def count_features(runtime: Runtime, domain: str, decision: Decision) -> None:

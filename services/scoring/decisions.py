@@ -56,7 +56,7 @@ class Decision(BaseModel):
     )
     model_version: str
     features: dict[str, Freshness] = Field(description="By feature view, how fresh its values were.")
-    degraded: bool = Field(description="At least one view was stale or missing.")
+    degraded: bool = Field(description="A view of an entity that the event names was stale or missing.")
     decided_at: datetime = Field(description="When the event was observed and decided (UTC).")
 
 
@@ -157,7 +157,12 @@ class Decider:
             reasons=reasons,
             model_version=champion.version,
             features=dict(reading.freshness),
-            degraded=any(freshness.status != "fresh" for freshness in reading.freshness.values()),
+            degraded=any(
+                reading.freshness[view.name].status != "fresh"
+                for view in champion.views
+                # An event without a device, say, is not known less well for the device's features being missing.
+                if event.get(view.join_key) is not None
+            ),
             decided_at=now,
         )
 

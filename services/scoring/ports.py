@@ -53,6 +53,11 @@ class View(Protocol):
         ...
 
     @property
+    def join_key(self) -> str:
+        """The event's column that names the entity."""
+        ...
+
+    @property
     def features(self) -> Mapping[str, object]:
         """Its features by name."""
         ...

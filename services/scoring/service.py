@@ -1,5 +1,5 @@
 """
-What BentoML starts: ``bentoml serve services.scoring.service:RiskloomScoring``.
+What BentoML starts: ``bentoml serve services.scoring.service:Scoring``.
 
 BentoML finds a service by importing its module, so this is the one module here that reads settings and declarations
 when it is imported; it opens nothing before the worker's lifespan begins. BentoML runs the worker; every request goes
@@ -73,11 +73,11 @@ _app = build_app(load_settings())
 
 
 @bentoml.asgi_app(_app, path="/")
-class _Scoring:
+class _Service:
     """Score events of every declared domain."""
 
 
-RiskloomScoring = bentoml.service(
+Scoring = bentoml.service(
     name="riskloom_scoring",
     workers=1,  # counters, champions and the outbox belong to one process; start more services to use more cores
     traffic={"timeout": BACKSTOP_SECONDS},
@@ -85,5 +85,5 @@ RiskloomScoring = bentoml.service(
     logging={"access": {"enabled": False}},
     http={"host": "127.0.0.1"},
     envs=[{"name": "OTEL_SDK_DISABLED", "value": "true"}],
-)(_Scoring)
-RiskloomScoring.add_asgi_middleware(Straight, target=_app)
+)(_Service)
+Scoring.add_asgi_middleware(Straight, target=_app)

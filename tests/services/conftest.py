@@ -1,0 +1,196 @@
+"""Homes, the application in process, and one real server, for the tests of the scoring service."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from riskloom.catalog import Domain, load_catalog
+from riskloom.registry import ModelStore
+from riskloom.settings import PROJECT_ROOT, Settings, environment
+from services.scoring.app import create_app
+from services.scoring.backend import SignedBackend
+from services.scoring.ports import Backend
+from services.scoring.runtime import Runtime
+from services.scoring.schema import example
+from tests.conftest import free_port, wait_for_port
+from tests.services.world import build_home, standard_keys, store_location
+
+DOMAINS = load_catalog()
+
+
+@dataclass(frozen=True)
+class World:
+    """A home with champions, online features and keys; ``now`` is when the entities are an hour old."""
+
+    settings: Settings
+    keys: dict[str, str]
+    now: datetime
+
+    def auth(self, key: str = "scorer") -> dict[str, str]:
+        """The header that presents a key."""
+        return {"Authorization": f"Bearer {self.keys[key]}"}
+
+
+@pytest.fixture(scope="session")
+def domain() -> Domain:
+    """The first declared domain: what is tested of one holds for any."""
+    return next(iter(DOMAINS.values()))
+
+
+@pytest.fixture(scope="session")
+def built_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The home, built once; tests that change it take a copy."""
+    settings = Settings(home=tmp_path_factory.mktemp("scoring") / "home")
+    now = datetime.now(UTC)
+    build_home(settings, DOMAINS, now=now)
+    return World(settings, standard_keys(settings.api_keys, DOMAINS, now=now), now)
+
+
+@pytest.fixture
+def world(built_world: World, tmp_path: Path) -> World:
+    """A home of the test's own."""
+    home = tmp_path / "home"
+    shutil.copytree(built_world.settings.home, home)
+    return World(Settings(home=home), built_world.keys, built_world.now)
+
+
+def real_backend(settings: Settings) -> SignedBackend:
+    """The back end over a home."""
+    return SignedBackend(
+        DOMAINS,
+        registry=settings.registry,
+        models=ModelStore(home=settings.bentoml_home, keys=settings.keys),
+        manifest=settings.dbt_target / "manifest.json",
+        store=store_location(settings),
+    )
+
+
+@contextmanager
+def in_process(
+    world: World, *, backend: Backend | None = None, clock: Callable[[], datetime] | None = None
+) -> Iterator[TestClient]:
+    """The application without a network, once it has loaded what there is."""
+    ids = iter(range(10**9))
+    runtime = Runtime(
+        DOMAINS,
+        backend or real_backend(world.settings),
+        decisions=world.settings.decisions,
+        keys=world.settings.api_keys,
+        clock=clock or (lambda: world.now),
+        ticks=time.perf_counter,
+        new_id=lambda: f"decision-{next(ids)}",
+    )
+    app = create_app(runtime, new_request_id=lambda: f"request-{next(ids)}")
+    with TestClient(app, base_url="http://scoring.test", follow_redirects=False) as client:
+        wait_until(lambda: "loading" not in client.get("/readyz").text)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(built_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One application for all tests of a module that change nothing but the decisions."""
+    home = tmp_path_factory.mktemp("client") / "home"
+    shutil.copytree(built_world.settings.home, home)
+    with in_process(World(Settings(home=home), built_world.keys, built_world.now)) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process over a home of its own."""
+
+    url: str
+    world: World
+    log: Path
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def serving(world: World, *, command: list[str], cwd: Path, port: int) -> Iterator[Server]:
+    """Start a server process and wait until it is ready; end its whole process group after."""
+    log = cwd / f"server-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=server_environment(world.settings),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for_port(port, process, seconds=60)
+        wait_until(lambda: is_ready(url), seconds=90)
+        yield Server(url, world, log, process)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        finally:
+            kill_group(process.pid)
+
+
+def kill_group(group: int) -> None:
+    """End what may be left of a process group."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def server_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a server over a home; nothing of the test run's own RISKLOOM settings is left in it."""
+    return {**environment(settings), "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def is_ready(url: str) -> bool:
+    """Whether every domain is as it should be."""
+    try:
+        return bool(httpx.get(f"{url}/readyz", timeout=5).json()["state"] == "ready")
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def server(built_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real service, started as ``riskloom serve`` starts it."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copytree(built_world.settings.home, folder / "home")
+    world = World(Settings(home=folder / "home"), built_world.keys, built_world.now)
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("riskloom")), "serve", "--port", str(port)]
+    with serving(world, command=command, cwd=folder, port=port) as running:
+        yield running
+
+
+def event(domain: Domain, entity: str) -> dict[str, object]:
+    """The documented example, with every string that could be a join key naming the entity."""
+    columns = domain.event_table.columns
+    return {
+        name: entity if columns[name].type == "string" and columns[name].allowed is None else value
+        for name, value in example(domain).items()
+    }
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
+    """Wait for a condition; fail where it does not come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"what was waited for did not come within {seconds:.0f} s")
+        time.sleep(0.1)

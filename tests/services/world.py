@@ -1,0 +1,171 @@
+"""A run-time home in which every declared domain can be scored: real views, a real online store, a real small model."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from riskloom.access import METRICS, create_key
+from riskloom.catalog import Domain
+from riskloom.features import (
+    FeatureView,
+    StoreLocation,
+    apply,
+    load_views,
+    mart_path,
+    materialise,
+    open_store,
+)
+from riskloom.features.dbt import DbtProject, parse
+from riskloom.registry import (
+    Calibration,
+    FeatureSpec,
+    ModelManifest,
+    ModelStore,
+    Verdict,
+    Windows,
+    promote,
+    save_model,
+)
+from riskloom.registry.manifest import digest
+from riskloom.settings import Settings, environment
+
+#: What entities are called, whatever their kind; each has every view, but for the unknown one.
+CALM, FLAGGED, OLD, UNKNOWN = "calm-1", "flagged-1", "old-1", "never-seen-1"
+#: The model flags a row whose decisive feature is above this.
+EDGE = 0.5
+_ROWS = 600
+_VALUES = {CALM: 0.0, FLAGGED: 1.0, OLD: 1.0}
+
+
+def build_home(settings: Settings, domains: dict[str, Domain], *, now: datetime) -> None:
+    """Parse the dbt project, put entities online and make a champion, for each domain."""
+    parse(
+        DbtProject(
+            folder=settings.dbt_project,
+            target=settings.dbt_target,
+            marts=settings.marts,
+            environment=environment(settings),
+        )
+    )
+    for domain in domains.values():
+        views = views_of(settings, domain)
+        put_online(settings, domain, views, now=now)
+        add_champion(settings, domain, views, now=now)
+
+
+def views_of(settings: Settings, domain: Domain) -> tuple[FeatureView, ...]:
+    """The views the project declares for a domain."""
+    return load_views(domain, settings.dbt_target / "manifest.json")
+
+
+def decisive(views: tuple[FeatureView, ...]) -> str:
+    """The one feature the model looks at: the first of the first view."""
+    return next(iter(views[0].features))
+
+
+def put_online(settings: Settings, domain: Domain, views: tuple[FeatureView, ...], *, now: datetime) -> None:
+    """Write entities of an hour ago, and one so old that every view of it is stale."""
+    store = open_store(store_location(settings))
+    apply(store, domain, views, settings.marts)
+    longest = max(view.ttl for view in views)
+    for at, names in ((now - longest - timedelta(days=1), [OLD]), (now - timedelta(hours=1), [CALM, FLAGGED])):
+        at = at.replace(microsecond=0)  # noqa: PLW2901 - Feast keeps whole seconds online
+        for view in views:
+            _write_mart(settings, domain, view, names, at)
+        materialise(store, domain, views, as_of=at)
+
+
+def store_location(settings: Settings) -> StoreLocation:
+    """Where Feast works, embedded."""
+    return StoreLocation(
+        repo=settings.project / "feature_repo", registry=settings.feast_registry, online=settings.feast_online
+    )
+
+
+def add_champion(
+    settings: Settings, domain: Domain, views: tuple[FeatureView, ...], *, now: datetime, seed: int = 0
+) -> str:
+    """Train a small LightGBM model on the decisive feature, save it signed, promote it; gives the version."""
+    store = ModelStore(home=settings.bentoml_home, keys=settings.keys)
+    names = (*(name for view in views for name in view.features), *domain.request_features)
+    payload = {"model.txt": _train(names.index(decisive(views)), len(names), seed)}
+    manifest = _manifest(domain, names, payload, seed)
+    verdict = Verdict(
+        passed=True, reasons=(), metric=domain.gate.metric, value=0.9, interval=(0.8, 1.0), minimum=0.1, rows=_ROWS,
+        positives=_ROWS // 2, as_of=now.isoformat(),
+    )  # fmt: skip
+    saved = save_model(store, manifest, payload, verdict, documents={})
+    promote(settings.registry, store, domain.name, saved.version, by="tests", why="a model to score with", at=now)
+    return saved.version
+
+
+def add_key(path: Path, name: str, *scopes: str, now: datetime) -> str:
+    """Make an API key whose secret follows from its name."""
+    return create_key(path, name, scopes, created_at=now, secret=name.encode().ljust(32, b"."))
+
+
+def standard_keys(path: Path, domains: dict[str, Domain], *, now: datetime) -> dict[str, str]:
+    """One key for each sort of caller."""
+    first = next(iter(domains))
+    return {
+        "scorer": add_key(path, "scorer", "score:*", now=now),
+        "one-domain": add_key(path, "one-domain", f"score:{first}", now=now),
+        "elsewhere": add_key(path, "elsewhere", "score:some_other_domain", now=now),
+        "scraper": add_key(path, "scraper", METRICS, now=now),
+    }
+
+
+def _write_mart(settings: Settings, domain: Domain, view: FeatureView, names: list[str], at: datetime) -> None:
+    instants = pa.array([at.replace(tzinfo=None)] * len(names), pa.timestamp("us"))
+    types = {"double": pa.float64(), "bigint": pa.int64()}
+    columns = {
+        view.join_key: pa.array(names),
+        "event_timestamp": instants,
+        "created_timestamp": instants,
+        **{
+            name: pa.array([_VALUES[entity] for entity in names]).cast(types[kind])
+            for name, kind in view.features.items()
+        },
+    }
+    path = mart_path(settings.marts, domain, view.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def _train(column: int, width: int, seed: int) -> bytes:
+    random = np.random.default_rng(seed)
+    matrix = random.random((_ROWS, width))
+    data = lightgbm.Dataset(matrix, label=matrix[:, column] > EDGE)
+    parameters = {"objective": "binary", "verbosity": -1, "num_leaves": 4, "num_threads": 1, "seed": seed}
+    text: str = lightgbm.train(parameters, data, num_boost_round=20).model_to_string()
+    return text.encode("ascii")
+
+
+def _manifest(domain: Domain, names: tuple[str, ...], payload: dict[str, bytes], seed: int) -> ModelManifest:
+    day = "2026-01-01T00:00:00Z"
+    return ModelManifest(
+        domain=domain.name,
+        kind="lightgbm",
+        params={},
+        features=tuple(FeatureSpec(name=name, reference=0.5, missing=0.0, importance=0.0) for name in names),
+        feature_service=f"{domain.name}__tests",
+        request_features=tuple(domain.request_features),
+        calibration=Calibration(method="none", raw=(0.0, 1.0), probability=(0.0, 1.0)),
+        threshold=0.5,
+        windows=Windows(fit_start=day, fit_end=day, holdout_start=day, holdout_end=day),
+        as_of=day,
+        seed=seed,
+        rows=_ROWS,
+        positives=_ROWS // 2,
+        metrics={},
+        data_fingerprint=digest(b"tests"),
+        commit="tests",
+        libraries={},
+        files={name: digest(content) for name, content in payload.items()},
+    )
