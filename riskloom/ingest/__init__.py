@@ -1,13 +1,22 @@
 """From files to checked, immutable Parquet in the landing zone; and the files of a simulated history."""
 
-from riskloom.ingest.landing import prepare_landing, watermark
+from riskloom.ingest.files import ingest_files
+from riskloom.ingest.landing import LandingCheck, TableCheck, check_landing, prepare_landing, watermark
+from riskloom.ingest.report import FileReport, IngestReport, RefusedFilesError
 from riskloom.ingest.schema import arrow_schema
 from riskloom.ingest.simulation import SimulationPlan, SimulationReport, write_simulation
 
 __all__ = [
+    "FileReport",
+    "IngestReport",
+    "LandingCheck",
+    "RefusedFilesError",
     "SimulationPlan",
     "SimulationReport",
+    "TableCheck",
     "arrow_schema",
+    "check_landing",
+    "ingest_files",
     "prepare_landing",
     "watermark",
     "write_simulation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from riskloom.catalog import Domain
+from riskloom.ingest.manifest import read_manifest
 from riskloom.ingest.schema import arrow_schema
 
 _SCHEMA_FILE = "0-schema.parquet"
@@ -36,6 +38,37 @@ def prepare_landing(domain: Domain, landing: Path) -> None:
 def watermark(domain: Domain, landing: Path) -> datetime | None:
     """The newest ``observed_at`` among the landed events, in UTC; None before anything has landed."""
     return newest(table_folder(landing, domain, domain.subject.event_table))
+
+
+@dataclass(frozen=True, slots=True)
+class TableCheck:
+    """How one table's landing zone stands: rows, newest ``observed_at`` (UTC), rows ever quarantined."""
+
+    rows: int
+    newest: datetime | None
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class LandingCheck:
+    """How a domain's landing zone stands, and what keeps the next step from making sense."""
+
+    tables: dict[str, TableCheck]
+    errors: tuple[str, ...]
+
+
+def check_landing(domain: Domain, landing: Path) -> LandingCheck:
+    """Look at every declared table; an event table without rows is an error."""
+    tables = {name: _check_table(table_folder(landing, domain, name)) for name in domain.tables}
+    events = domain.subject.event_table
+    errors = () if tables[events].rows else (f"{events}: expected rows, found none: ingest or simulate some first",)
+    return LandingCheck(tables, errors)
+
+
+def _check_table(folder: Path) -> TableCheck:
+    files = sorted(folder.glob("*.parquet"))
+    rows = sum(pq.read_metadata(path).num_rows for path in files)
+    return TableCheck(rows, newest(folder), sum(entry.quarantined for entry in read_manifest(folder).values()))
 
 
 def newest(folder: Path) -> datetime | None:

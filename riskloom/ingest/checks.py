@@ -1,0 +1,247 @@
+"""A table's contract as SQL over a source's columns: each value converted, each broken rule as a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from riskloom.contracts import Column, TableContract
+from riskloom.ingest.mapping import EPOCHS, ColumnSource, TableMapping
+from riskloom.ingest.schema import decimal_digits, duckdb_type
+from riskloom.ingest.sql import Parameters, quoted
+
+#: Clocks differ: an event may seem to have happened this long after we knew of it.
+TOLERANCE = timedelta(minutes=5)
+_SHOWN = 60
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
+_NAIVE_TIMES = {"TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "DATE"}
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One source value as SQL: itself, its text, and its type."""
+
+    sql: str
+    kind: str
+
+    @property
+    def text(self) -> str:
+        """The value as text; an empty text is no value."""
+        return f"nullif({self.sql}, '')" if self.kind == "VARCHAR" else f"CAST({self.sql} AS VARCHAR)"
+
+
+def used_columns(mapping: TableMapping) -> list[str]:
+    """The source columns a mapping reads, each once."""
+    wanted = [one.source for one in mapping.columns.values() if one.source is not None]
+    return list(dict.fromkeys([*wanted, *mapping.where]))
+
+
+def checked_sql(
+    records: str,
+    table: TableContract,
+    mapping: TableMapping,
+    kinds: Mapping[str, str],
+    observed_at: datetime,
+    parameters: Parameters,
+) -> str:
+    """
+    SQL that yields a row a record that is meant: ``_row``, the table's columns, ``_reasons`` and ``_raw``.
+
+    ``_reasons`` lists everything that is wrong with the record; it and ``_raw`` are null where nothing is.
+
+    Args:
+        records: SQL as ``Source.select`` gives it for ``used_columns(mapping)``.
+        table: The contract to keep.
+        mapping: Where each column comes from.
+        kinds: DuckDB type of each source column.
+        observed_at: The ingest's clock.
+        parameters: Takes the statement's values.
+    """
+    used = used_columns(mapping)
+    position = {name: nth for nth, name in enumerate(used)}
+    values = {name: Value(f"s{nth}", kinds[name]) for name, nth in position.items()}
+    clock = parameters.add(observed_at.astimezone(UTC).replace(tzinfo=None))
+    converted, checks = [], []
+    for nth, (name, column) in enumerate(table.columns.items()):
+        given = _given(name, mapping.columns.get(name), values, clock, parameters)
+        source = mapping.columns.get(name, ColumnSource(value=""))
+        converted.append(f"{_converted(given, column, source, parameters)} AS v{nth}")
+        converted.append(f"{given.text} AS t{nth}")
+        checks.append(_reason(name, nth, column, parameters))
+    checks += list(_time_reasons(list(table.columns), clock))
+    reasons = ", ".join(f"{check} AS r{nth}" for nth, check in enumerate(checks))
+    any_reason = ", ".join(["_problem", *(f"r{nth}" for nth in range(len(checks)))])
+    columns = ", ".join(f"v{nth} AS {quoted(name)}" for nth, name in enumerate(table.columns))
+    where = " AND ".join(_is_meant(values[name], allowed, parameters) for name, allowed in mapping.where.items())
+    return f"""
+        SELECT _row, {columns},
+            CASE WHEN _problem IS NOT NULL THEN [_problem]
+                WHEN coalesce({any_reason}) IS NOT NULL
+                THEN list_filter([{any_reason}], lambda reason: reason IS NOT NULL) END AS _reasons,
+            CASE WHEN coalesce({any_reason}) IS NOT NULL THEN CAST(_raw AS VARCHAR) END AS _raw
+        FROM (
+            SELECT *, {reasons}
+            FROM (SELECT _row, _problem, _raw, {", ".join(converted)} FROM ({records})
+                WHERE _problem IS NOT NULL OR ({where or "true"}))
+        )"""
+
+
+def _given(
+    name: str, source: ColumnSource | None, values: Mapping[str, Value], clock: str, parameters: Parameters
+) -> Value:
+    if source is None:
+        return Value(clock, "TIMESTAMP") if name == "observed_at" else Value("NULL::VARCHAR", "VARCHAR")
+    if source.source is not None:
+        return values[source.source]
+    text = str(source.value).lower() if isinstance(source.value, bool) else str(source.value)
+    return Value(f"CAST({parameters.add(text)} AS VARCHAR)", "VARCHAR")
+
+
+def _converted(given: Value, column: Column, source: ColumnSource, parameters: Parameters) -> str:
+    """The value in the column's type; null where it cannot be had exactly."""
+    if column.type == "string":
+        return f"{parameters.add(source.prefix)} || {given.text}" if source.prefix else given.text
+    if column.type == "timestamp":
+        return _timestamp(given, source, parameters)
+    if column.type == "boolean":
+        return given.sql if given.kind == "BOOLEAN" else f"TRY_CAST(trim({given.text}) AS BOOLEAN)"
+    if column.type == "bigint":
+        if given.kind in _INTEGERS:
+            return f"TRY_CAST({given.sql} AS BIGINT)"
+        return _where_text(given, r"[+-]?[0-9]{1,19}(\.0*)?", "BIGINT")
+    if column.type == "double":
+        return f"TRY_CAST({_plain(given)} AS DOUBLE)"
+    return _decimal(given, column, source)
+
+
+def _decimal(given: Value, column: Column, source: ColumnSource) -> str:
+    """An exact decimal: more digits than the column has are refused unless they are zeros."""
+    _, scale = decimal_digits(column.type)
+    target = duckdb_type(column.type)
+    if given.kind in _INTEGERS:
+        return f"TRY_CAST({given.sql} AS {target})"
+    if source.round:
+        return f"TRY_CAST({_plain(given)} AS {target})"
+    return _where_text(given, rf"[+-]?([0-9]+(\.[0-9]{{0,{scale}}}0*)?|\.[0-9]{{1,{max(scale, 1)}}}0*)", target)
+
+
+def _timestamp(given: Value, source: ColumnSource, parameters: Parameters) -> str:
+    """Naive UTC with microseconds."""
+    if source.format in EPOCHS:
+        value = _from_epoch(given, EPOCHS[source.format])
+    elif given.kind == "TIMESTAMP WITH TIME ZONE":
+        value = _utc(given.sql)
+    elif given.kind in _NAIVE_TIMES:
+        value = _from_naive(f"TRY_CAST({given.sql} AS TIMESTAMP)", source, parameters)
+    elif source.format != "iso":
+        value = _from_pattern(given, source, parameters)
+    else:
+        value = _from_iso(given, source, parameters)
+    if source.add is not None:
+        value = f"{value} + to_microseconds({source.add // timedelta(microseconds=1)})"
+    return value
+
+
+def _from_epoch(given: Value, units: int) -> str:
+    seconds = f"TRY_CAST({_plain(given)} AS DECIMAL(38, 9)) / {units}"
+    exact = f"TRY_CAST(TRY_CAST({_plain(given)} AS DECIMAL(32, 6)) * {1_000_000 // units} AS BIGINT)"
+    return f"CASE WHEN {seconds} BETWEEN -{_LAST_SECOND} AND {_LAST_SECOND} THEN make_timestamp({exact}) END"
+
+
+def _from_iso(given: Value, source: ColumnSource, parameters: Parameters) -> str:
+    # Four digits of year keep out what the cast also takes: "infinity", "epoch", years no clock shows.
+    text = f"trim({given.text})"
+    parsed = _utc(f"TRY_CAST({text} AS TIMESTAMPTZ)")
+    if source.timezone != "UTC":
+        naive = _from_naive(f"TRY_CAST({text} AS TIMESTAMP)", source, parameters)
+        parsed = rf"CASE WHEN regexp_matches({text}, '(Z|[+-]\d\d(:?\d\d)?)$') AND length({text}) > 11 THEN {parsed} ELSE {naive} END"
+    return f"CASE WHEN {text} LIKE '____-__-__%' THEN {parsed} END"
+
+
+def _from_pattern(given: Value, source: ColumnSource, parameters: Parameters) -> str:
+    parsed = f"try_strptime({given.text}, {parameters.add(source.format)})"
+    return _utc(parsed) if "%z" in source.format else _from_naive(parsed, source, parameters)
+
+
+def _from_naive(naive: str, source: ColumnSource, parameters: Parameters) -> str:
+    return naive if source.timezone == "UTC" else _utc(f"timezone({parameters.add(source.timezone)}, {naive})")
+
+
+def _utc(instant: str) -> str:
+    """A time with zone as naive UTC."""
+    return f"CASE WHEN isfinite({instant}) THEN make_timestamp(epoch_us({instant})) END"
+
+
+def _plain(given: Value) -> str:
+    """A number as it is, or its text without blanks; without the hexadecimal and underscores a cast also takes."""
+    if given.kind != "VARCHAR":
+        return given.sql
+    return f"CASE WHEN NOT regexp_matches({given.text}, '[xXbB_]') THEN trim({given.text}) END"
+
+
+def _where_text(given: Value, pattern: str, target: str) -> str:
+    return f"CASE WHEN regexp_full_match(trim({given.text}), '{pattern}') THEN TRY_CAST(trim({given.text}) AS {target}) END"
+
+
+def _reason(name: str, nth: int, column: Column, parameters: Parameters) -> str:
+    """The first rule of its column that value ``v<nth>`` breaks, as text; null where it keeps all."""
+    value, found = f"v{nth}", f"', found ''' || left(t{nth}, {_SHOWN}) || ''''"
+    cases = [] if column.nullable else [f"WHEN t{nth} IS NULL THEN '{name}: expected a value, found nothing'"]
+    cases.append(f"WHEN {value} IS NULL AND t{nth} IS NOT NULL THEN '{name}: expected {_described(column)}' || {found}")
+    for condition, expected in _bounds(value, column, parameters):
+        cases.append(f"WHEN {condition} THEN '{name}: expected ' || {parameters.add(expected)} || {found}")
+    return f"CASE {' '.join(cases)} END"
+
+
+def _described(column: Column) -> str:
+    if column.type.startswith("decimal"):
+        precision, scale = decimal_digits(column.type)
+        return f"a number with at most {precision - scale} digits before the point and {scale} after it"
+    return {
+        "string": "a text",
+        "bigint": "a whole number",
+        "double": "a number",
+        "boolean": "true or false",
+        "timestamp": "a time such as 2026-01-31T12:00:00Z",
+    }[column.type]
+
+
+def _bounds(value: str, column: Column, parameters: Parameters) -> Iterator[tuple[str, str]]:
+    """Conditions that break a rule, with what the rule expects."""
+    if column.type == "string":
+        yield f"length({value}) > {column.max_length}", f"at most {column.max_length} characters"
+        yield f"contains({value}, chr(0))", "a text without null characters"
+        if column.allowed is not None:
+            allowed = parameters.add(list(column.allowed))
+            yield f"NOT list_contains({allowed}, {value})", f"one of {', '.join(column.allowed)}"
+    if column.type == "double":
+        yield f"NOT isfinite({value})", "a finite number"
+    if column.type == "timestamp":
+        yield f"NOT isfinite({value})", "a time"
+    if column.minimum is not None:
+        yield f"{value} < {parameters.add(column.minimum)}", f"{column.minimum} or more"
+    if column.maximum is not None:
+        yield f"{value} > {parameters.add(column.maximum)}", f"{column.maximum} or less"
+
+
+def _time_reasons(columns: list[str], clock: str) -> Iterator[str]:
+    """What a record says of times that cannot be: known before it happened, known after now."""
+    effective, observed = f"v{columns.index('effective_at')}", f"v{columns.index('observed_at')}"
+    latest = f"{observed} + to_microseconds({TOLERANCE // timedelta(microseconds=1)})"
+    minutes = TOLERANCE // timedelta(minutes=1)
+    yield f"""CASE WHEN {effective} > {latest} THEN 'effective_at: expected at most {minutes} minutes after observed_at ('
+        || {observed} || '), found ' || {effective} END"""
+    yield f"""CASE WHEN {observed} > {clock} THEN 'observed_at: expected no later than the ingest (' || {clock}
+        || '), found ' || {observed} END"""
+
+
+def _is_meant(value: Value, allowed: list[str | int | float | bool], parameters: Parameters) -> str:
+    """Whether a record is one of those meant: its text is one of the values, or its number is."""
+    texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in allowed]
+    numbers = [float(one) for one in allowed if isinstance(one, int | float)]
+    condition = f"coalesce(list_contains({parameters.add(texts)}, {value.text}), false)"
+    if numbers:
+        condition += f" OR coalesce(list_contains({parameters.add(numbers)}, TRY_CAST({value.text} AS DOUBLE)), false)"
+    return f"({condition})"

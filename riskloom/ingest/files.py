@@ -1,0 +1,250 @@
+"""Ingest: files in, checked rows landed, everything else quarantined with its reasons."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from riskloom.catalog import Domain
+from riskloom.contracts import TableContract
+from riskloom.errors import ConfigError, ContractError
+from riskloom.ingest.checks import checked_sql, used_columns
+from riskloom.ingest.landing import prepare_landing, table_folder
+from riskloom.ingest.manifest import Entry, append, identify, locked, read_manifest
+from riskloom.ingest.mapping import TableMapping, check_sources, read_mapping, same_names
+from riskloom.ingest.repeats import Repeats, find_repeats
+from riskloom.ingest.report import FileReport, IngestReport, RefusedFilesError
+from riskloom.ingest.sources import Source, open_source
+from riskloom.ingest.sql import Parameters, listed, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is the same for all files of a call."""
+
+    domain: Domain
+    table: TableContract
+    mapping: TableMapping | None
+    landed: Path  # folders of the table
+    quarantined: Path
+    scratch: Path
+    observed_at: datetime
+    threads: int
+    memory: str
+
+    @property
+    def contract(self) -> str:
+        return self.table.model_dump_json()
+
+
+def ingest_files(
+    domain: Domain,
+    table: str,
+    files: Sequence[Path],
+    *,
+    landing: Path,
+    quarantine: Path,
+    observed_at: datetime,
+    mapping: Path | None = None,
+    threads: int = 2,
+    memory: str = "2GB",
+) -> IngestReport:
+    """
+    Check the rows of files against a table's contract; land the good ones, quarantine the others.
+
+    Files are read one after the other, each as a stream. A file that was ingested before adds nothing.
+
+    Args:
+        domain: The table's domain.
+        table: Name of the table.
+        files: CSV, JSON lines (both also as .gz) or Parquet.
+        landing: Root of the landing zone.
+        quarantine: Root of the quarantine.
+        observed_at: The ingest's clock, timezone-aware: the ``observed_at`` of rows that bring none; rows observed
+            later are quarantined.
+        mapping: Mapping file; None takes columns by their names.
+        threads: Of DuckDB.
+        memory: Most that DuckDB takes, such as ``2GB``; the rest goes to disk, beside the landing zone.
+
+    Raises:
+        ConfigError: No such table, or a clock without zone.
+        MappingError: The mapping file does not fit the table.
+        RefusedFilesError: One or more files could not be read; all others were ingested.
+    """
+    if table not in domain.tables:
+        raise ConfigError(f"{domain.name}: no table {table!r}; known tables: {', '.join(domain.tables)}")
+    if observed_at.tzinfo is None:
+        raise ConfigError(f"observed_at: expected a time with a zone, found {observed_at.isoformat()}")
+    contract = domain.tables[table]
+    read = None if mapping is None else read_mapping(mapping, domain, contract)
+    prepare_landing(domain, landing)
+    landed = table_folder(landing, domain, table)
+    quarantined = table_folder(quarantine, domain, table)
+    job = _Job(domain, contract, read, landed, quarantined, landing.parent, observed_at, threads, memory)
+    reports: list[FileReport] = []
+    refusals: list[ContractError] = []
+    with locked(landed):
+        for path in files:
+            try:
+                reports.append(_ingest_file(job, path))
+            except ContractError as error:
+                refusals.append(error)
+    report = IngestReport(domain.name, table, tuple(reports))
+    if refusals:
+        raise RefusedFilesError(refusals, report)
+    return report
+
+
+def _ingest_file(job: _Job, path: Path) -> FileReport:
+    with _connected(job) as (connection, scratch):
+        source = open_source(path, connection)
+        try:
+            mapping = job.mapping or same_names(job.domain, job.table, source.columns)
+            check_sources(mapping, source.columns)
+        except ContractError as error:
+            raise type(error)(f"{path.name}: {error}") from error
+        ignored = tuple(name for name in source.columns if name not in used_columns(mapping))
+        identity = identify(path, mapping.canonical, job.contract)
+        known = read_manifest(job.landed).get(identity)
+        if known is not None:
+            return FileReport(
+                path.name, known.read, 0, known.read, 0, known.skipped, ignored_columns=ignored, is_known=True
+            )
+        staged = _stage(job, source, mapping, connection, scratch)
+        repeats = find_repeats(
+            connection,
+            job.table,
+            f"{job.landed}/*.parquet",
+            None if "observed_at" in mapping.columns else job.observed_at,
+        )
+        quarantined = staged.bad + repeats.conflicts
+        landed = staged.rows - quarantined - repeats.duplicates
+        if quarantined:
+            _write_quarantine(job, path.name, identity, connection)
+        landed_file = _write_landed(job, identity, repeats, connection) if landed else None
+        report = FileReport(
+            path.name, staged.rows, landed, repeats.duplicates, quarantined, staged.skipped, ignored_columns=ignored
+        )
+        append(job.landed, _entry(report, identity, job.observed_at, landed_file))
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """Counts of a staged file: records meant, the bad ones among them, and those left out by ``where``."""
+
+    rows: int
+    bad: int
+    skipped: int
+
+
+@contextmanager
+def _connected(job: _Job) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A DuckDB connection in memory with bounded memory, and a scratch folder that is gone afterwards."""
+    job.scratch.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".ingest-", dir=job.scratch))
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": job.threads,
+        "memory_limit": job.memory,
+        "temp_directory": str(scratch / "spill"),
+    }
+    try:
+        with duckdb.connect(config=config) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection, scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _stage(
+    job: _Job, source: Source, mapping: TableMapping, connection: duckdb.DuckDBPyConnection, scratch: Path
+) -> _Staged:
+    """Read the source once, checked, into the view ``staged``."""
+    parameters = Parameters()
+    records = source.select(used_columns(mapping), parameters)
+    sql = checked_sql(records, job.table, mapping, source.columns, job.observed_at, parameters)
+    path = scratch / "staged.parquet"
+    source.register(connection)
+    try:
+        connection.execute(f"COPY ({sql}) TO {parameters.add(str(path))} (FORMAT parquet)", parameters.values)
+    except duckdb.Error as error:
+        if source.text is not None and source.text.failure is not None:
+            raise source.text.failure from error
+        raise ContractError(f"{source.path.name}: expected {source.kind} that can be read, found: {error}") from error
+    connection.from_parquet(str(path)).create_view("staged")
+    row = connection.execute("SELECT count(*), count(_reasons) FROM staged").fetchone()
+    rows, bad = row if row else (0, 0)
+    skipped = source.records(connection) - rows
+    if skipped and not mapping.where:
+        # A reader that loses rows must never pass for one that found none.
+        raise ContractError(f"{source.path.name}: expected {rows + skipped} records, found {rows} after reading them")
+    return _Staged(rows, bad, skipped)
+
+
+def _write_landed(job: _Job, identity: str, repeats: Repeats, connection: duckdb.DuckDBPyConnection) -> str:
+    columns = listed(job.table.columns)
+    good = f"SELECT {columns} FROM staged WHERE _reasons IS NULL"
+    if repeats:
+        good += " AND _row NOT IN (SELECT _row FROM repeats)"
+    path = _free(job.landed, identity[:16])
+    _publish(connection, f"{good} ORDER BY _row", {}, path)
+    return path.name
+
+
+def _write_quarantine(job: _Job, file: str, identity: str, connection: duckdb.DuckDBPyConnection) -> None:
+    parameters = Parameters()
+    name = parameters.add(file)
+    clock = parameters.add(job.observed_at.astimezone(UTC).replace(tzinfo=None))
+    conflict = parameters.add("key already landed with different content")
+    packed = ", ".join(f"{quoted(column)} := {quoted(column)}" for column in job.table.columns)
+    sql = f"""
+        SELECT {name} AS file, _row AS row_number, _reasons AS reasons, _raw AS raw, {clock} AS ingested_at
+        FROM (
+            SELECT _row, _reasons, _raw FROM staged WHERE _reasons IS NOT NULL
+            UNION ALL
+            SELECT _row, [{conflict}] AS _reasons, CAST(to_json(row) AS VARCHAR) AS _raw
+            FROM (SELECT _row, struct_pack({packed}) AS row FROM staged
+                SEMI JOIN (SELECT _row FROM repeats WHERE is_conflict) USING (_row))
+        )
+        ORDER BY row_number"""
+    job.quarantined.mkdir(parents=True, exist_ok=True)
+    _publish(connection, sql, parameters.values, job.quarantined / f"{identity[:16]}.parquet")
+
+
+def _publish(connection: duckdb.DuckDBPyConnection, sql: str, values: dict[str, object], path: Path) -> None:
+    """Write a Parquet file that readers see whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    connection.execute(
+        f"COPY ({sql}) TO $target (FORMAT parquet, COMPRESSION zstd)", {**values, "target": str(partial)}
+    )
+    partial.replace(path)
+
+
+def _free(folder: Path, stem: str) -> Path:
+    """A file name nobody has: landed files are never replaced, not even after a crash before the manifest's line."""
+    path, nth = folder / f"{stem}.parquet", 1
+    while path.exists():
+        nth += 1
+        path = folder / f"{stem}-{nth}.parquet"
+    return path
+
+
+def _entry(report: FileReport, identity: str, observed_at: datetime, landed_file: str | None) -> Entry:
+    return Entry(
+        identity=identity,
+        file=report.file,
+        observed_at=observed_at.astimezone(UTC).isoformat(),
+        read=report.read,
+        landed=report.landed,
+        duplicates=report.duplicates,
+        quarantined=report.quarantined,
+        skipped=report.skipped,
+        landed_file=landed_file,
+    )

@@ -1,0 +1,182 @@
+"""Mapping files: which column of a source becomes which column of a table, and which rows are meant."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from riskloom.catalog import Domain
+from riskloom.contracts import Duration, TableContract, mistakes_from
+from riskloom.errors import MappingError, Mistake
+
+#: How many of a unit of ``format = "epoch_…"`` make a second.
+EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
+_ISO = "iso"
+Constant = str | int | float | bool
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError('a time zone such as "Europe/Berlin"')
+    return name
+
+
+def _known_format(text: str) -> str:
+    if text not in {_ISO, *EPOCHS} and "%" not in text:
+        raise ValueError(f'one of {", ".join([_ISO, *EPOCHS])}, or a pattern such as "%d.%m.%Y %H:%M"')
+    return text
+
+
+def _with_table(value: object) -> object:
+    """A plain text stands for ``{ from = text }``."""
+    return {"from": value} if isinstance(value, str) else value
+
+
+class ColumnSource(BaseModel):
+    """Where the values of one column come from: a column of the source, or a constant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    source: str | None = Field(default=None, alias="from", min_length=1)
+    value: Constant | None = None
+    prefix: str = Field(default="", description="Put before a text.")
+    format: Annotated[str, AfterValidator(_known_format)] = _ISO
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(default="UTC", description="Of times without offset.")
+    add: Duration | None = Field(default=None, description="Added to a time.")
+    round: bool = Field(default=False, description="Round a decimal to the table's digits instead of refusing it.")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ColumnSource:
+        if (self.source is None) == (self.value is None):
+            raise ValueError('either from = "COLUMN" or value = …')
+        return self
+
+
+class TableMapping(BaseModel):
+    """A mapping file, or the mapping of every column to the source's column of the same name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    domain: str
+    table: str
+    description: str = Field(min_length=10)
+    columns: dict[str, Annotated[ColumnSource, BeforeValidator(_with_table)]] = Field(min_length=1)
+    where: dict[str, Annotated[list[Constant], Field(min_length=1)]] = Field(
+        default_factory=dict, description="Rows meant: source column to its values."
+    )
+
+    @property
+    def canonical(self) -> str:
+        """What takes part in telling whether a file was ingested before: everything but the description."""
+        content = self.model_dump(mode="json", exclude={"description"})
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def read_mapping(path: Path, domain: Domain, table: TableContract) -> TableMapping:
+    """
+    Read a mapping file for one table of a domain.
+
+    Raises:
+        MappingError: It is missing or does not fit the table; every mistake is listed.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise mapping_error([Mistake(path.name, "(whole file)", "a mapping as TOML in UTF-8", str(error))]) from error
+    try:
+        mapping = TableMapping.model_validate(content)
+    except ValidationError as error:
+        raise mapping_error(mistakes_from(error, path.name)) from error
+    mistakes = [Mistake(path.name, *rest) for rest in _misfits(mapping, domain, table)]
+    if mistakes:
+        raise mapping_error(mistakes)
+    return mapping
+
+
+def same_names(domain: Domain, table: TableContract, found: Mapping[str, str]) -> TableMapping:
+    """Each column from the source's column of its name; upper and lower case are one."""
+    by_lower: dict[str, str] = {}
+    for name in found:
+        by_lower.setdefault(name.lower(), name)
+    pairs = {name: by_lower[name] for name in table.columns if name in by_lower}
+    missing = [Mistake("source", name, "a column of this name", seen) for name, seen in _missing(table, pairs, found)]
+    if missing:
+        raise mapping_error(missing, what=f"the file's columns ({_listed(found)}) and {table.name}")
+    return TableMapping(
+        domain=domain.name,
+        table=table.name,
+        description="Columns of the same name.",
+        columns={name: ColumnSource(source=source) for name, source in pairs.items()},
+    )
+
+
+def check_sources(mapping: TableMapping, found: Mapping[str, str]) -> None:
+    """
+    Check that every column a mapping reads is in the source.
+
+    Raises:
+        MappingError: One or more are not; each is named with the nearest column there is.
+    """
+    wanted = [(f"columns.{name}.from", one.source) for name, one in mapping.columns.items() if one.source is not None]
+    wanted += [(f"where.{name}", name) for name in mapping.where]
+    mistakes = [
+        Mistake("mapping", key, f"a column of the source ({_listed(found)})", repr(name) + _nearest(name, found))
+        for key, name in wanted
+        if name not in found
+    ]
+    if mistakes:
+        raise mapping_error(mistakes)
+
+
+def mapping_error(mistakes: list[Mistake], what: str = "the mapping") -> MappingError:
+    """All mistakes of a mapping as one error."""
+    noun = "mistake" if len(mistakes) == 1 else "mistakes"
+    return MappingError("\n".join([f"{len(mistakes)} {noun} in {what}:", *map(str, mistakes)]))
+
+
+def _misfits(mapping: TableMapping, domain: Domain, table: TableContract) -> Iterator[tuple[str, str, str]]:
+    if mapping.domain != domain.name:
+        yield "domain", repr(domain.name), repr(mapping.domain)
+    if mapping.table != table.name:
+        yield "table", repr(table.name), repr(mapping.table)
+    for name, source in mapping.columns.items():
+        column = table.columns.get(name)
+        if column is None:
+            found = repr(name) + _nearest(name, table.columns)
+            yield f"columns.{name}", f"a column of {table.name} ({_listed(table.columns)})", found
+        else:
+            yield from _option_misfits(f"columns.{name}", source, column.type)
+    for name, found in _missing(table, mapping.columns, {}):
+        yield f"columns.{name}", f"a source: {table.name} needs this column", found
+
+
+def _option_misfits(key: str, source: ColumnSource, column_type: str) -> Iterator[tuple[str, str, str]]:
+    """Options that mean nothing for a column of that type."""
+    fits = {"prefix": "string", "add": "timestamp", "timezone": "timestamp", "format": "timestamp", "round": "decimal"}
+    for option in sorted(source.model_fields_set & set(fits)):
+        if not column_type.startswith(fits[option]):
+            yield f"{key}.{option}", f"this option on a {fits[option]} only", f"a column of type {column_type}"
+
+
+def _missing(table: TableContract, mapped: Mapping[str, Any], found: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Columns that must have a source and have none; ``observed_at`` may come from the ingest's clock."""
+    for name, column in table.columns.items():
+        if name not in mapped and not column.nullable and name != "observed_at":
+            yield name, "nothing" + _nearest(name, found)
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    return f" (nearest: {lower[close[0]]!r})" if close else ""
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(names)
