@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def monitor(
     domain_name: Slug,
     as_of: AsOf = None,
-    fail_on_alarm: Annotated[bool, typer.Option("--fail-on-alarm", help="Exit with 3 on an alarm.")] = False,  # noqa: FBT002
+    fail_on_alarm: Annotated[bool, typer.Option("--fail-on-alarm", help="Exit with 3 on an alarm.")] = False,
 ) -> None:
     """Judge a domain's newest decisions beside its champion's holdout; write verdict and reports."""
     from riskloom.monitoring import run  # noqa: PLC0415

@@ -95,9 +95,19 @@ def read_latest(folder: Path, domain: str) -> MonitoringVerdict | None:
         ConfigError: The file is not a verdict.
     """
     path = folder / domain / LATEST
-    if not path.exists():
-        return None
+    return read_verdict(path) if path.exists() else None
+
+
+def read_verdict(path: Path) -> MonitoringVerdict:
+    """
+    Read a verdict from its file.
+
+    Raises:
+        ConfigError: The file is missing, or not a verdict.
+    """
     try:
         return MonitoringVerdict.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: expected a monitoring verdict, found nothing; run `riskloom monitor`") from error
     except ValidationError as error:
         raise ConfigError(f"{path}: expected a monitoring verdict, found {error}") from error

@@ -1,0 +1,1 @@
+"""A file a stage; each builds its DAG for every declared domain."""

@@ -1,0 +1,150 @@
+"""
+Features: check what has landed, build and test the marts with dbt, publish them to Feast and online.
+
+One DAG for each declared domain. dbt runs once, in `dbt_producer_watcher`; the tasks beside it show each model as it is
+built. The tests run in the same dbt process: one that fails fails it, by name, and nothing is published.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, TaskGroup, get_current_context, task
+from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
+
+from dags.blueprint import DUCKDB_POOL, as_of_field, as_of_text, asset, flag_field, settings_of
+from riskloom.catalog import Domain, load_catalog
+from riskloom.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+
+def build(domain: Domain) -> DAG:
+    """The DAG of one domain."""
+    settings = load_settings()
+    manifest = settings.dbt_target / "manifest.json"
+    params = {
+        "as_of": as_of_field(),
+        "full_refresh": flag_field("Full refresh", "Build every model anew; needed after its SQL has changed."),
+    }
+    doc = __doc__ or ""
+    with DAG(**settings_of(domain, "features", doc), schedule=domain.training.schedule, params=params) as dag:
+        built = _dbt(domain, settings, manifest) if manifest.is_file() else parse_first(str(manifest))
+        checked = check_landing(domain.name)
+        checked >> built >> _publish(domain, checked)
+    return dag
+
+
+@task(execution_timeout=timedelta(minutes=10))
+def check_landing(name: str) -> dict[str, str]:
+    """Refuse to build from nothing; say what the build is as of: dbt's variables."""
+    from riskloom import ingest
+    from riskloom.catalog import load_domain
+    from riskloom.errors import ContractError
+    from riskloom.features import dbt
+    from riskloom.wiring import as_of_or_watermark, dbt_project
+
+    settings, domain = load_settings(), load_domain(name)
+    ingest.prepare_landing(domain, settings.landing)
+    check = ingest.check_landing(domain, settings.landing)
+    for table, found in check.tables.items():
+        log.info("%s: %d rows, newest %s, %d in quarantine", table, found.rows, found.newest, found.quarantined)
+    if check.errors:
+        raise ContractError("\n".join(check.errors))
+    dbt.prepare(domain, dbt_project(settings))
+    return dbt.variables(domain, as_of_or_watermark(settings, domain, as_of_text(get_current_context())))
+
+
+def _dbt(domain: Domain, settings: Settings, manifest: Path) -> TaskGroup:
+    """
+    A task for each model of the domain, all built by one dbt process.
+
+    The watching tasks only wait, so they take no slot of the pool; they are never retried, since a retry would run dbt
+    beside the one that holds DuckDB. To try again, clear the whole group.
+    """
+    variable = "{{ ti.xcom_pull(task_ids='check_landing')['%s'] }}"
+    group: TaskGroup = DbtTaskGroup(
+        group_id="dbt",
+        project_config=ProjectConfig(settings.dbt_project, manifest_path=manifest, install_dbt_deps=False),
+        profile_config=ProfileConfig(
+            profile_name="riskloom",
+            target_name="duckdb",
+            profiles_yml_filepath=settings.dbt_project / "profiles.yml",
+        ),
+        render_config=RenderConfig(
+            load_method=LoadMode.DBT_MANIFEST,
+            select=[f"+path:models/marts/{domain.name}"],
+            test_behavior=TestBehavior.NONE,
+            emit_datasets=False,
+        ),
+        execution_config=ExecutionConfig(
+            execution_mode=ExecutionMode.WATCHER,
+            invocation_mode=InvocationMode.DBT_RUNNER,
+            setup_operator_args={
+                "pool": DUCKDB_POOL,
+                "execution_timeout": timedelta(hours=4),
+                # no task for a test, but dbt runs them: Cosmos adds the other resource types to these
+                "dbt_cmd_flags": ["--resource-type", "test", "--resource-type", "unit_test"],
+                "full_refresh": "{{ params.full_refresh }}",
+            },
+        ),
+        operator_args={
+            "vars": {name: variable % name for name in ("as_of", "maturity")},
+            "env": _dbt_environment(settings),
+            "append_env": True,
+            "retries": 0,
+            "execution_timeout": timedelta(hours=4),
+        },
+    )
+    return group
+
+
+def _dbt_environment(settings: Settings) -> dict[str, str]:
+    """What dbt's profile reads; it is stored with the DAG, so no secret may be among it."""
+    return {
+        "RISKLOOM_HOME": str(settings.home),
+        "RISKLOOM_DUCKDB_THREADS": str(settings.duckdb_threads),
+        "RISKLOOM_DUCKDB_MEMORY": settings.duckdb_memory,
+        "DBT_LOG_PATH": str(settings.dbt_target.parent / "logs"),
+    }
+
+
+@task(task_id="dbt")
+def parse_first(manifest: str) -> None:
+    """Stand where the models would be while there is no manifest to know them from."""
+    from riskloom.errors import FeatureError
+
+    raise FeatureError(
+        f"{manifest}: no such file; run `riskloom features parse`, then wait for the DAG to be read again"
+    )
+
+
+def _publish(domain: Domain, checked: Any) -> Any:
+    features = asset(domain, "features")
+
+    @task(outlets=[features], execution_timeout=timedelta(hours=1))
+    def publish(name: str, variables: dict[str, str]) -> dict[str, Any]:
+        """Describe the marts to Feast, put the newest state online, and announce it."""
+        from datetime import datetime
+
+        from riskloom.catalog import load_domain
+        from riskloom.features import apply, load_views, materialise, open_store
+        from riskloom.wiring import dbt_project, store_location
+
+        settings, declared = load_settings(), load_domain(name)
+        views = load_views(declared, dbt_project(settings).manifest)
+        store = open_store(store_location(settings))
+        apply(store, declared, views, settings.marts)
+        online = materialise(store, declared, views, as_of=datetime.fromisoformat(variables["as_of"]))
+        get_current_context()["outlet_events"][features].extra = {"as_of": variables["as_of"]}
+        return {"as_of": variables["as_of"], "written": list(online.written), "newer": list(online.newer)}
+
+    return publish(domain.name, checked)
+
+
+for declared in load_catalog().values():
+    globals()[f"{declared.name}__features"] = build(declared)
