@@ -63,7 +63,9 @@ def up(home: Home = None) -> None:
 def down(home: Home = None) -> None:
     """Stop everything that `riskloom up` started."""
     stopped = _supervisor(_settings(home)).down()
-    Console(highlight=False).print(f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running.")
+    Console(highlight=False).print(
+        f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running.", soft_wrap=True
+    )
 
 
 def status(home: Home = None) -> None:
@@ -74,7 +76,7 @@ def status(home: Home = None) -> None:
     settings = _settings(home)
     supervisor = _supervisor(settings)
     running = {found.name: found for found in supervisor.running()}
-    table = Table("service", "state", "process", "port", "log", box=None, pad_edge=False)
+    table = Table("service", "state", "process", "port", box=None, pad_edge=False)
     missing = False
     for service in services(settings):
         found = running.get(service.name)
@@ -85,9 +87,10 @@ def status(home: Home = None) -> None:
             state,
             str(found.pid) if found else "",
             str(service.port or ""),
-            str(supervisor.log(service.name)) if found else "",
         )
-    Console(highlight=False, soft_wrap=True).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"logs: {supervisor.logs}", soft_wrap=True)
     raise typer.Exit(int(missing))
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _MARK = ".riskloom-demo"
 _DAG_SECONDS = 120.0
 _RUN_SECONDS = 900.0
+_ASSET_SECONDS = 60.0
 _READY_SECONDS = 90.0
 
 
@@ -146,7 +147,7 @@ class Demo:
         if home.is_dir():
             self.supervisor.down()  # an earlier demo may have been killed
             shutil.rmtree(home)
-        home.mkdir(parents=True)
+        home.mkdir(mode=0o700, parents=True)
         (home / _MARK).touch()
 
     def _bring_in(self, domain: Domain) -> DomainResult:
@@ -173,25 +174,29 @@ class Demo:
         )
 
     def _take_through(self, result: DomainResult, airflow: Airflow) -> None:
-        name = result.domain.name
-        dags = [f"{name}__{stage}" for stage in ("features", "training", "monitoring")]
-        for dag in dags:
+        features, training, monitoring = (
+            f"{result.domain.name}__{stage}" for stage in ("features", "training", "monitoring")
+        )
+        for dag in (features, training, monitoring):
             airflow.wait_for_dag(dag, _DAG_SECONDS)
-        for dag in dags[:2]:
-            if not self._run_dag(dag, result, airflow):
-                return
+        # Only the first is triggered: each DAG announces what it made, and that starts the next. The last is let run
+        # once features are announced, which would start it as well, before there is a champion to watch.
+        airflow.unpause(training)
+        airflow.unpause(features)
+        self._follow(features, airflow.trigger(features, {}), result, airflow)
+        airflow.unpause(monitoring)
+        self._follow(training, airflow.wait_for_run(training, _ASSET_SECONDS), result, airflow)
         self._read_champion(result)
-        self._score(result)
-        self._run_dag(dags[2], result, airflow)
+        self._follow(monitoring, airflow.wait_for_run(monitoring, _ASSET_SECONDS), result, airflow)
         self._read_verdict(result)
+        self._score(result)
 
-    def _run_dag(self, dag: str, result: DomainResult, airflow: Airflow) -> bool:
-        with self.progress.doing(f"Airflow: running {dag}"):
-            airflow.unpause(dag)
-            run_id = airflow.trigger(dag, {})
+    def _follow(self, dag: str, run_id: str, result: DomainResult, airflow: Airflow) -> None:
+        with self.progress.doing(f"Airflow: {dag} runs"):
             run = airflow.follow(dag, run_id, self._report_task, _RUN_SECONDS)
         result.runs.append(run)
-        return run.is_success
+        if not run.is_success:
+            raise ServiceError(f"{dag} did not succeed, so nothing after it was tried; logs: {self.supervisor.logs}")
 
     def _report_task(self, task: str, state: str) -> None:
         if state in {"success", "failed", "upstream_failed", "skipped", "up_for_retry"}:

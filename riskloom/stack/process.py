@@ -1,8 +1,10 @@
 """
 One process that outlives the command that started it: start it in a session of its own, know it again, end all of it.
 
-A session rather than a process group, because Airflow puts each task into a group of its own: ending the group would
-leave running tasks behind.
+A process group is not enough to know what belongs to a service: Airflow puts each task into a group of its own, and
+BentoML each worker into a session of its own. So a process belongs to a service when it is in its session, is a
+descendant of one that is, or carries the service's mark in its environment. Each alone would miss some: a descendant
+is lost when its parent dies, and Airflow's processes write their title over their environment.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from riskloom.errors import ServiceError
 #: Clocks and kernels round start times; two processes of the same number are further apart than this, in seconds.
 _SAME_START = 0.5
 _POLL = 0.1
+_MARK = "RISKLOOM_SERVICE_MARK"
 
 
 class Running(BaseModel):
@@ -32,6 +36,7 @@ class Running(BaseModel):
         started_at: When the kernel started it (seconds since 1970), since numbers are used again.
         command: What was started, to notice that other settings would start something else.
         port: Where it listens, if it does.
+        mark: A name that no other start has; every process that it starts inherits it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +46,7 @@ class Running(BaseModel):
     started_at: float
     command: tuple[str, ...]
     port: int | None
+    mark: str
 
     @property
     def is_alive(self) -> bool:
@@ -49,16 +55,15 @@ class Running(BaseModel):
         return process is not None and self._is_ours(process) and not _is_zombie(process)
 
     def members(self) -> list[psutil.Process]:
-        """Every living process of the session, and every descendant of one, even where it left the session."""
+        """Every living process that belongs to it."""
         first = _process(self.pid)
-        if first is not None and not self._is_ours(first):
-            return []  # the number went to another process, which it can only once our session has ended
+        # Another process has the number, which it can only once our session has ended.
+        is_recycled = first is not None and not self._is_ours(first)
         found = {}
         for process in psutil.process_iter():
-            if _session(process.pid) == self.pid and not _is_zombie(process):
-                found[process.pid] = process
-                found.update({child.pid: child for child in _descendants(process) if not _is_zombie(child)})
-        return list(found.values())
+            if (not is_recycled and _session(process.pid) == self.pid) or _mark(process) == self.mark:
+                found.update({member.pid: member for member in (process, *_descendants(process))})
+        return [process for process in found.values() if not _is_zombie(process)]
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
@@ -79,6 +84,7 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
+    mark = uuid.uuid4().hex
     with log.open("wb") as output:
         try:
             process = subprocess.Popen(
@@ -86,7 +92,7 @@ def start(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=dict(env),
+                env={**env, _MARK: mark},
                 cwd=cwd,
                 start_new_session=True,
             )
@@ -100,6 +106,7 @@ def start(
         started_at=psutil.Process(process.pid).create_time(),
         command=tuple(command),
         port=port,
+        mark=mark,
     )
 
 
@@ -166,6 +173,13 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
         return process.children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(_MARK)
+    except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+        return None  # gone, or somebody else's
 
 
 def _is_zombie(process: psutil.Process) -> bool:

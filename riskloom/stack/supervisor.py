@@ -82,7 +82,12 @@ class Supervisor:
 
     def log(self, name: str) -> Path:
         """Where a service's output is."""
-        return self.home / "logs" / f"{name}.log"
+        return self.logs / f"{name}.log"
+
+    @property
+    def logs(self) -> Path:
+        """The folder with every service's output."""
+        return self.home / "logs"
 
     def _check(self, service: Service, running: Running | None) -> None:
         if running is not None and running.command != service.command:

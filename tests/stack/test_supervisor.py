@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import psutil
 import pytest
 
 from riskloom.errors import ServiceError
+from riskloom.stack.process import Running
 from riskloom.stack.supervisor import Supervisor, is_ready
 from tests.stack.conftest import Make
 
@@ -81,18 +81,16 @@ def test_down_leaves_no_process_behind(
 
 
 def test_down_ends_children_of_a_service_that_died(supervisor: Supervisor, make_service: Make, tmp_path: Path) -> None:
-    """Where the service itself was killed, `down` still ends the children in its session."""
+    """Where the service itself was killed, `down` still finds all its children, wherever they went."""
     supervisor.up([make_service("one")], Reports())
-    psutil.Process(supervisor.running()[0].pid).kill()
-    own_session = {process.pid for process in processes_of(tmp_path) if os.getsid(process.pid) == process.pid}
+    service = psutil.Process(supervisor.running()[0].pid)
+    service.kill()
+    service.wait(timeout=5)
+    assert len(processes_of(tmp_path)) == 3
 
     supervisor.down()
 
-    left = processes_of(tmp_path)
-    # Nothing ties a child that made itself a session to a parent that is gone: that one only init can know.
-    assert {process.pid for process in left} <= own_session
-    for process in left:
-        process.kill()
+    assert processes_of(tmp_path) == []
 
 
 def test_down_spares_a_process_with_a_recycled_number(supervisor: Supervisor) -> None:
@@ -102,7 +100,9 @@ def test_down_spares_a_process_with_a_recycled_number(supervisor: Supervisor) ->
         run = supervisor.home / "run"
         run.mkdir(parents=True)
         (run / "one.json").write_text(
-            f'{{"name": "one", "pid": {stranger.pid}, "started_at": 1000.0, "command": ["x"], "port": null}}',
+            Running(
+                name="one", pid=stranger.pid, started_at=1000.0, command=("x",), port=None, mark="x"
+            ).model_dump_json(),
             encoding="utf-8",
         )
 
