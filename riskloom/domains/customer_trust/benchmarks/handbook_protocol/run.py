@@ -1,0 +1,70 @@
+"""The whole benchmark: read, tune the baseline, build the spine once, then fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from riskloom.catalog import Domain
+from riskloom.domains.customer_trust.benchmarks.handbook_protocol import baselines, champion, folds, metrics, source
+from riskloom.domains.customer_trust.benchmarks.handbook_protocol.report import XGBOOST, FoldResult, Result
+from riskloom.settings import Settings
+
+Say = Callable[[str], None]
+
+
+def run(domain: Domain, settings: Settings, data: Path, starts: str, say: Say) -> Result:
+    """
+    Measure our champion and the baselines on every fold.
+
+    Args:
+        domain: The card domain.
+        settings: With a home of the benchmark's own.
+        data: Directory of Parquet.
+        starts: First training day of each fold, ISO dates by commas.
+        say: Takes a line on progress.
+
+    Raises:
+        ConfigError: Data or dates cannot be used; the message says what was expected and what was found.
+    """
+    tested = folds.parse_starts(starts)
+    files = source.find_files(data)
+    transactions = source.read_transactions(files, threads=settings.duckdb_threads)
+    first_day, last_day = source.days_of(transactions)
+    say(f"read {len(transactions):,} transactions from {first_day} to {last_day}")
+    folds.check_folds(tested, first_day, last_day)
+    tuned_on = folds.validation_folds(tested[0], first_day)
+
+    spine = champion.prepare(domain, settings, files, last_day, say)
+    ours = {fold: champion.train_and_score(domain, settings, spine, fold, say) for fold in tested}
+    boosting = baselines.tune_boosting(
+        transactions, tuned_on, lambda fold: say(f"tuning XGBoost on the earlier fold {fold.start}")
+    )
+    say(f"XGBoost is tuned: {boosting}")
+    models = {
+        "random_forest": baselines.random_forest,
+        XGBOOST: baselines.boosting(boosting),
+        "balanced_bagging": baselines.balanced_bagging,
+    }
+    results = [_compare(transactions, fold, ours[fold], models, say) for fold in tested]
+    return Result(results, boosting, tuned_on)
+
+
+def _compare(
+    transactions: pd.DataFrame, fold: folds.Fold, ours: champion.Champion, models: dict[str, baselines.Model], say: Say
+) -> FoldResult:
+    """Ours and every baseline on the rows of one fold that count."""
+    rows = folds.test_rows(transactions, fold)
+    result = FoldResult(
+        fold=fold,
+        rows=len(rows),
+        frauds=int(rows["is_fraud"].sum()),
+        champion=ours,
+        ours=metrics.measure(rows, ours.scores_of(rows)),
+        baselines={name: baselines.measure_baseline(model, transactions, fold) for name, model in models.items()},
+    )
+    for name, figures in {"ours": result.ours, **result.baselines}.items():
+        say(f"fold {fold.start}: {name} {figures.rounded()}")
+    return result
