@@ -1,24 +1,35 @@
 {#-
-  Confirmed frauds as steps up and down, so that their running sum is how many were confirmed within a span and not
-  withdrawn since: up when confirmed, down when withdrawn or when the span has passed. A sum over a trailing window
-  would go wrong where a chargeback has left the window and its reversal has not.
+  How many frauds of an entity were confirmed within a span and not withdrawn since, at every instant at which a count
+  changes: up when confirmed, down when withdrawn or when the span has passed. A sum over a trailing window would go
+  wrong where a chargeback has left the window and its reversal has not. `change` numbers the changes of an entity, so
+  the newest before a point is the one with the greatest number.
 -#}
-{% macro confirmed_steps(relation, entity, spans) -%}
+{% macro confirmed_counts(relation, entity, spans) -%}
   select
-    {{ entity }} as entity_id,
-    confirmed_us as at_us
+    entity_id,
+    at_us,
+    row_number() over (partition by entity_id order by at_us) as change
     {%- for span in spans %},
-    1 as step_{{ span }}
+    cast(sum(sum(step_{{ span }})) over (partition by entity_id order by at_us) as bigint) as frauds_{{ span }}
     {%- endfor %}
-  from {{ relation }}
-  {%- for ending in spans %}
-  union all
-  select
-    {{ entity }} as entity_id,
-    least(confirmed_us + {{ span_us(ending) }}, coalesce(withdrawn_us, confirmed_us + {{ span_us(ending) }})) as at_us
-    {%- for span in spans %},
-    {{ -1 if span == ending else 0 }} as step_{{ span }}
+  from (
+    select
+      {{ entity }} as entity_id,
+      confirmed_us as at_us
+      {%- for span in spans %},
+      1 as step_{{ span }}
+      {%- endfor %}
+    from {{ relation }}
+    {%- for ending in spans %}
+    union all
+    select
+      {{ entity }} as entity_id,
+      least(confirmed_us + {{ span_us(ending) }}, coalesce(withdrawn_us, confirmed_us + {{ span_us(ending) }})) as at_us
+      {%- for span in spans %},
+      {{ -1 if span == ending else 0 }} as step_{{ span }}
+      {%- endfor %}
+    from {{ relation }}
     {%- endfor %}
-  from {{ relation }}
-  {%- endfor %}
+  ) as steps
+  group by entity_id, at_us
 {%- endmacro %}

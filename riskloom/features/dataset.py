@@ -132,7 +132,7 @@ def _subjects(
         with known as (
             select {key}, is_positive, observed_at,
                 row_number() over (
-                    partition by {key} order by observed_at desc, effective_at desc, is_positive
+                    partition by {key} order by observed_at desc, effective_at desc, is_positive desc
                 ) as age
             from read_parquet($labels)
             where observed_at < $as_of

@@ -8,8 +8,8 @@ statements as (
         chargebacks.transaction_id,
         payments.customer_id,
         payments.terminal_id,
-        chargebacks.chargeback_id,
         chargebacks.is_fraud,
+        chargebacks.effective_at,
         -- a statement that overtakes its payment counts once the payment is known
         greatest(chargebacks.observed_us, payments.observed_us) as known_us
     from {{ ref('stg_payments__chargebacks') }} as chargebacks
@@ -21,7 +21,10 @@ compared as (
     select
         *,
         coalesce(
-            lag(is_fraud) over (partition by transaction_id order by known_us, chargeback_id),
+            lag(is_fraud) over (
+                -- of statements that arrive together the one made last holds
+                partition by transaction_id order by known_us, effective_at, is_fraud
+            ),
             false
         ) as was_fraud
     from statements
@@ -30,7 +33,9 @@ compared as (
 changes as (
     select
         *,
-        lead(known_us) over (partition by transaction_id order by known_us, chargeback_id) as next_change_us
+        lead(known_us) over (
+            partition by transaction_id order by known_us, effective_at, is_fraud
+        ) as next_change_us
     from compared
     where is_fraud <> was_fraud
 )

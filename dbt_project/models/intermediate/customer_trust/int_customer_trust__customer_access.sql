@@ -46,7 +46,6 @@ windowed as (
         at_us,
         is_decision,
         is_snapshot,
-        sum(is_decision) over same_instant as tied_decisions,
         count(bound_us) over all_past as devices,
         max(bound_us) over all_past as last_bound_us
         {%- for span in spans %},
@@ -61,8 +60,7 @@ select
     {{ filed_on() }} as filed_on,
     entity_id,
     at_us,
-    is_snapshot,
-    cast(tied_decisions as bigint) as tied_decisions
+    is_snapshot
     {%- for span in spans %},
     cast(logins_{{ span }} as bigint) as customer_logins_{{ span }},
     cast(failed_logins_{{ span }} as bigint) as customer_failed_logins_{{ span }}

@@ -9,8 +9,7 @@ payments as (
         customer_id as entity_id,
         observed_us as at_us,
         cast(amount * 100 as bigint) as amount_minor,
-        terminal_id,
-        transaction_id
+        terminal_id
     from {{ ref('stg_payments__transactions') }}
     where observed_us >= {{ work.context_from }}
 ),
@@ -20,10 +19,10 @@ customers as (
 ),
 
 timeline as (
-    select entity_id, at_us, amount_minor, terminal_id, transaction_id, false as is_snapshot
+    select entity_id, at_us, amount_minor, terminal_id, false as is_snapshot
     from payments
     union all
-    select entity_id, {{ work.as_of }} as at_us, null, null, null, true
+    select entity_id, {{ work.as_of }} as at_us, null, null, true
     from customers
 ),
 
@@ -32,9 +31,7 @@ windowed as (
         entity_id,
         at_us,
         is_snapshot,
-        transaction_id,
-        min(transaction_id) over same_instant as first_decision,
-        count(transaction_id) over same_instant as tied_decisions,
+        {{ is_first_decision('not is_snapshot') }} as is_first_decision,
         max(case when amount_minor is not null then at_us end) over past_30d as last_payment_us
         {%- for span in spans %},
         count(amount_minor) over past_{{ span }} as payments_{{ span }},
@@ -53,7 +50,6 @@ select
     entity_id,
     at_us,
     is_snapshot,
-    tied_decisions,
     cast(at_us - last_payment_us as double) / 1000000 as customer_seconds_since_payment
     {%- for span in spans %},
     payments_{{ span }} as customer_payments_{{ span }},
@@ -64,4 +60,4 @@ select
     terminals_7d as customer_terminals_7d,
     terminals_30d as customer_terminals_30d
 from windowed
-where is_snapshot or (at_us >= {{ work.points_from }} and transaction_id = first_decision)
+where is_snapshot or (at_us >= {{ work.points_from }} and is_first_decision)

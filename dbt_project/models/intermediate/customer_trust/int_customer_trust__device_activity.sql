@@ -7,7 +7,7 @@
 with
 
 payments as (
-    select device_id as entity_id, observed_us as at_us, transaction_id
+    select device_id as entity_id, observed_us as at_us
     from {{ ref('stg_payments__transactions') }}
     where device_id is not null and observed_us >= {{ work.context_from }}
 ),
@@ -22,25 +22,32 @@ devices as (
     select entity_id from bindings
 ),
 
+decisions as (
+    select distinct entity_id, at_us from payments where at_us >= {{ work.points_from }}
+),
+
 timeline as (
-    select entity_id, at_us, transaction_id, false as is_snapshot, cast(null as bigint) as bound_us from payments
+    select entity_id, at_us, true as is_decision, false as is_snapshot, 0 as is_payment, cast(null as bigint) as bound_us
+    from decisions
     union all
-    select entity_id, {{ work.as_of }} as at_us, null, true, null from devices
+    select entity_id, {{ work.as_of }} as at_us, false, true, 0, null from devices
     union all
-    select entity_id, at_us, null, false, at_us from bindings
+    select entity_id, at_us, false, false, 1, null from payments
+    union all
+    select entity_id, at_us, false, false, 0, at_us from bindings
 ),
 
 windowed as (
     select
         entity_id,
         at_us,
+        is_decision,
         is_snapshot,
-        transaction_id,
-        min(transaction_id) over same_instant as first_decision,
-        count(transaction_id) over same_instant as tied_decisions,
-        count(transaction_id) over past_7d as payments_7d,
         count(bound_us) over all_past as customers,
         min(bound_us) over all_past as first_bound_us
+        {%- for span in spans %},
+        coalesce(sum(is_payment) over past_{{ span }}, 0) as payments_{{ span }}
+        {%- endfor %}
     from timeline
     window {{ past_windows(spans) }}
 )
@@ -49,10 +56,11 @@ select
     {{ filed_on() }} as filed_on,
     entity_id,
     at_us,
-    is_snapshot,
-    tied_decisions,
-    payments_7d as device_payments_7d,
+    is_snapshot
+    {%- for span in spans %},
+    cast(payments_{{ span }} as bigint) as device_payments_{{ span }}
+    {%- endfor %},
     customers as device_customers,
     cast(at_us - first_bound_us as double) / 86400000000 as device_age_days
 from windowed
-where is_snapshot or (at_us >= {{ work.points_from }} and transaction_id = first_decision)
+where is_decision or is_snapshot

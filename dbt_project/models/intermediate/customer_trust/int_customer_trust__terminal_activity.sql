@@ -8,8 +8,7 @@ payments as (
     select
         terminal_id as entity_id,
         observed_us as at_us,
-        cast(amount * 100 as bigint) as amount_minor,
-        transaction_id
+        cast(amount * 100 as bigint) as amount_minor
     from {{ ref('stg_payments__transactions') }}
     where observed_us >= {{ work.context_from }}
 ),
@@ -19,10 +18,10 @@ terminals as (
 ),
 
 timeline as (
-    select entity_id, at_us, amount_minor, transaction_id, false as is_snapshot
+    select entity_id, at_us, amount_minor, false as is_snapshot
     from payments
     union all
-    select entity_id, {{ work.as_of }} as at_us, null, null, true
+    select entity_id, {{ work.as_of }} as at_us, null, true
     from terminals
 ),
 
@@ -31,9 +30,7 @@ windowed as (
         entity_id,
         at_us,
         is_snapshot,
-        transaction_id,
-        min(transaction_id) over same_instant as first_decision,
-        count(transaction_id) over same_instant as tied_decisions
+        {{ is_first_decision('not is_snapshot') }} as is_first_decision
         {%- for span in spans %},
         count(amount_minor) over past_{{ span }} as payments_{{ span }},
         sum(amount_minor) over past_{{ span }} as amount_minor_{{ span }}
@@ -46,11 +43,10 @@ select
     {{ filed_on() }} as filed_on,
     entity_id,
     at_us,
-    is_snapshot,
-    tied_decisions
+    is_snapshot
     {%- for span in spans %},
     payments_{{ span }} as terminal_payments_{{ span }},
     {{ from_minor('amount_minor_' ~ span) }} / nullif(payments_{{ span }}, 0) as terminal_amount_mean_{{ span }}
     {%- endfor %}
 from windowed
-where is_snapshot or (at_us >= {{ work.points_from }} and transaction_id = first_decision)
+where is_snapshot or (at_us >= {{ work.points_from }} and is_first_decision)
