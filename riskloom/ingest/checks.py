@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from riskloom.contracts import Column, TableContract
 from riskloom.ingest.mapping import EPOCHS, ColumnSource, TableMapping
 from riskloom.ingest.schema import decimal_digits, duckdb_type
+from riskloom.ingest.sources import Records
 from riskloom.ingest.sql import Parameters, quoted
 
 #: Clocks differ: an event may seem to have happened this long after we knew of it.
@@ -16,6 +17,7 @@ TOLERANCE = timedelta(minutes=5)
 _SHOWN = 60
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
 _NAIVE_TIMES = {"TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "DATE"}
+_FIRST_TIME, _LAST_TIME = "0001-01-01", "9999-12-31 23:59:59.999999"
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 
 
@@ -39,7 +41,7 @@ def used_columns(mapping: TableMapping) -> list[str]:
 
 
 def checked_sql(
-    records: str,
+    records: Records,
     table: TableContract,
     mapping: TableMapping,
     kinds: Mapping[str, str],
@@ -52,7 +54,7 @@ def checked_sql(
     ``_reasons`` lists everything that is wrong with the record; it and ``_raw`` are null where nothing is.
 
     Args:
-        records: SQL as ``Source.select`` gives it for ``used_columns(mapping)``.
+        records: As ``Source.select`` gives them for ``used_columns(mapping)``.
         table: The contract to keep.
         mapping: Where each column comes from.
         kinds: DuckDB type of each source column.
@@ -80,12 +82,12 @@ def checked_sql(
             CASE WHEN _problem IS NOT NULL THEN [_problem]
                 WHEN coalesce({any_reason}) IS NOT NULL
                 THEN list_filter([{any_reason}], lambda reason: reason IS NOT NULL) END AS _reasons,
-            CASE WHEN coalesce({any_reason}) IS NOT NULL THEN CAST(_raw AS VARCHAR) END AS _raw
+            CASE WHEN coalesce({any_reason}) IS NOT NULL THEN CAST({records.raw} AS VARCHAR) END AS _raw
         FROM (
             SELECT *, {reasons}
-            FROM (SELECT _row, _problem, _raw, {", ".join(converted)} FROM ({records})
+            FROM (SELECT _row, _problem, {", ".join([*records.carried, *converted])} FROM ({records.sql})
                 WHERE _problem IS NOT NULL OR ({where or "true"}))
-        )"""
+        )"""  # noqa: S608 (identifiers are quoted, values bound)
 
 
 def _given(
@@ -105,15 +107,20 @@ def _converted(given: Value, column: Column, source: ColumnSource, parameters: P
         return f"{parameters.add(source.prefix)} || {given.text}" if source.prefix else given.text
     if column.type == "timestamp":
         return _timestamp(given, source, parameters)
-    if column.type == "boolean":
+    if column.type.startswith("decimal"):
+        return _decimal(given, column, source)
+    return _plain_value(given, column.type)
+
+
+def _plain_value(given: Value, column_type: str) -> str:
+    """A boolean, whole number or binary number."""
+    if column_type == "boolean":
         return given.sql if given.kind == "BOOLEAN" else f"TRY_CAST(trim({given.text}) AS BOOLEAN)"
-    if column.type == "bigint":
-        if given.kind in _INTEGERS:
-            return f"TRY_CAST({given.sql} AS BIGINT)"
-        return _where_text(given, r"[+-]?[0-9]{1,19}(\.0*)?", "BIGINT")
-    if column.type == "double":
+    if column_type == "double":
         return f"TRY_CAST({_plain(given)} AS DOUBLE)"
-    return _decimal(given, column, source)
+    if given.kind in _INTEGERS:
+        return f"TRY_CAST({given.sql} AS BIGINT)"
+    return _where_text(given, r"[+-]?[0-9]{1,19}(\.0*)?", "BIGINT")
 
 
 def _decimal(given: Value, column: Column, source: ColumnSource) -> str:
@@ -132,7 +139,7 @@ def _timestamp(given: Value, source: ColumnSource, parameters: Parameters) -> st
     if source.format in EPOCHS:
         value = _from_epoch(given, EPOCHS[source.format])
     elif given.kind == "TIMESTAMP WITH TIME ZONE":
-        value = _utc(given.sql)
+        value = f"CASE WHEN isfinite({given.sql}) THEN {_utc(given.sql)} END"
     elif given.kind in _NAIVE_TIMES:
         value = _from_naive(f"TRY_CAST({given.sql} AS TIMESTAMP)", source, parameters)
     elif source.format != "iso":
@@ -156,7 +163,8 @@ def _from_iso(given: Value, source: ColumnSource, parameters: Parameters) -> str
     parsed = _utc(f"TRY_CAST({text} AS TIMESTAMPTZ)")
     if source.timezone != "UTC":
         naive = _from_naive(f"TRY_CAST({text} AS TIMESTAMP)", source, parameters)
-        parsed = rf"CASE WHEN regexp_matches({text}, '(Z|[+-]\d\d(:?\d\d)?)$') AND length({text}) > 11 THEN {parsed} ELSE {naive} END"
+        has_offset = rf"length({text}) > 11 AND regexp_matches({text}, '(Z|[+-]\d\d(:?\d\d)?)$')"
+        parsed = f"CASE WHEN {has_offset} THEN {parsed} ELSE {naive} END"
     return f"CASE WHEN {text} LIKE '____-__-__%' THEN {parsed} END"
 
 
@@ -171,7 +179,7 @@ def _from_naive(naive: str, source: ColumnSource, parameters: Parameters) -> str
 
 def _utc(instant: str) -> str:
     """A time with zone as naive UTC."""
-    return f"CASE WHEN isfinite({instant}) THEN make_timestamp(epoch_us({instant})) END"
+    return f"make_timestamp(epoch_us({instant}))"
 
 
 def _plain(given: Value) -> str:
@@ -182,7 +190,8 @@ def _plain(given: Value) -> str:
 
 
 def _where_text(given: Value, pattern: str, target: str) -> str:
-    return f"CASE WHEN regexp_full_match(trim({given.text}), '{pattern}') THEN TRY_CAST(trim({given.text}) AS {target}) END"
+    text = f"trim({given.text})"
+    return f"CASE WHEN regexp_full_match({text}, '{pattern}') THEN TRY_CAST({text} AS {target}) END"
 
 
 def _reason(name: str, nth: int, column: Column, parameters: Parameters) -> str:
@@ -219,7 +228,7 @@ def _bounds(value: str, column: Column, parameters: Parameters) -> Iterator[tupl
     if column.type == "double":
         yield f"NOT isfinite({value})", "a finite number"
     if column.type == "timestamp":
-        yield f"NOT isfinite({value})", "a time"
+        yield f"{value} NOT BETWEEN TIMESTAMP '{_FIRST_TIME}' AND TIMESTAMP '{_LAST_TIME}'", "a year from 1 to 9999"
     if column.minimum is not None:
         yield f"{value} < {parameters.add(column.minimum)}", f"{column.minimum} or more"
     if column.maximum is not None:
@@ -231,8 +240,8 @@ def _time_reasons(columns: list[str], clock: str) -> Iterator[str]:
     effective, observed = f"v{columns.index('effective_at')}", f"v{columns.index('observed_at')}"
     latest = f"{observed} + to_microseconds({TOLERANCE // timedelta(microseconds=1)})"
     minutes = TOLERANCE // timedelta(minutes=1)
-    yield f"""CASE WHEN {effective} > {latest} THEN 'effective_at: expected at most {minutes} minutes after observed_at ('
-        || {observed} || '), found ' || {effective} END"""
+    too_late = f"effective_at: expected at most {minutes} minutes after observed_at ("
+    yield f"CASE WHEN {effective} > {latest} THEN '{too_late}' || {observed} || '), found ' || {effective} END"
     yield f"""CASE WHEN {observed} > {clock} THEN 'observed_at: expected no later than the ingest (' || {clock}
         || '), found ' || {observed} END"""
 

@@ -114,24 +114,14 @@ def _ingest_file(job: _Job, path: Path) -> FileReport:
         identity = identify(path, mapping.canonical, job.contract)
         known = read_manifest(job.landed).get(identity)
         if known is not None:
-            return FileReport(
-                path.name, known.read, 0, known.read, 0, known.skipped, ignored_columns=ignored, is_known=True
-            )
+            return FileReport(path.name, known.read, 0, known.read, 0, known.skipped, ignored, is_known=True)
         staged = _stage(job, source, mapping, connection, scratch)
-        repeats = find_repeats(
-            connection,
-            job.table,
-            f"{job.landed}/*.parquet",
-            None if "observed_at" in mapping.columns else job.observed_at,
-        )
-        quarantined = staged.bad + repeats.conflicts
-        landed = staged.rows - quarantined - repeats.duplicates
-        if quarantined:
+        clock = None if "observed_at" in mapping.columns else job.observed_at
+        repeats = find_repeats(connection, job.table, sorted(job.landed.glob("*.parquet")), clock)
+        report = _report(path.name, staged, repeats, ignored)
+        if report.quarantined:
             _write_quarantine(job, path.name, identity, connection)
-        landed_file = _write_landed(job, identity, repeats, connection) if landed else None
-        report = FileReport(
-            path.name, staged.rows, landed, repeats.duplicates, quarantined, staged.skipped, ignored_columns=ignored
-        )
+        landed_file = _write_landed(job, identity, repeats, connection) if report.landed else None
         append(job.landed, _entry(report, identity, job.observed_at, landed_file))
         return report
 
@@ -188,13 +178,20 @@ def _stage(
     return _Staged(rows, bad, skipped)
 
 
+def _report(file: str, staged: _Staged, repeats: Repeats, ignored: tuple[str, ...]) -> FileReport:
+    quarantined = staged.bad + repeats.conflicts
+    landed = staged.rows - quarantined - repeats.duplicates
+    return FileReport(file, staged.rows, landed, repeats.duplicates, quarantined, staged.skipped, ignored)
+
+
 def _write_landed(job: _Job, identity: str, repeats: Repeats, connection: duckdb.DuckDBPyConnection) -> str:
     columns = listed(job.table.columns)
-    good = f"SELECT {columns} FROM staged WHERE _reasons IS NULL"
+    good = f"SELECT {columns} FROM staged WHERE _reasons IS NULL"  # noqa: S608 (identifiers are quoted)
     if repeats:
-        good += " AND _row NOT IN (SELECT _row FROM repeats)"
+        # The staged file is in the source's order and a filter keeps it; a join need not.
+        good += " AND _row NOT IN (SELECT _row FROM repeats) ORDER BY _row"
     path = _free(job.landed, identity[:16])
-    _publish(connection, f"{good} ORDER BY _row", {}, path)
+    _publish(connection, good, {}, path)
     return path.name
 
 
@@ -213,7 +210,7 @@ def _write_quarantine(job: _Job, file: str, identity: str, connection: duckdb.Du
             FROM (SELECT _row, struct_pack({packed}) AS row FROM staged
                 SEMI JOIN (SELECT _row FROM repeats WHERE is_conflict) USING (_row))
         )
-        ORDER BY row_number"""
+        ORDER BY row_number"""  # noqa: S608 (identifiers are quoted, values bound)
     job.quarantined.mkdir(parents=True, exist_ok=True)
     _publish(connection, sql, parameters.values, job.quarantined / f"{identity[:16]}.parquet")
 

@@ -53,7 +53,7 @@ class TextFile:
         with self._open() as stream:
             start = self._read(stream, _LONGEST_LINE).removeprefix(_BOM)
         line = start.split(b"\n", 1)[0]
-        if b"\0" in start:
+        if b"\0" in line:
             raise self._refused("binary content")
         try:
             return line.decode("utf-8").rstrip("\r")

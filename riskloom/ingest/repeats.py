@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 
@@ -23,7 +24,7 @@ class Repeats:
 
 
 def find_repeats(
-    connection: duckdb.DuckDBPyConnection, table: TableContract, landed: str, clock: datetime | None
+    connection: duckdb.DuckDBPyConnection, table: TableContract, landed: list[Path], clock: datetime | None
 ) -> Repeats:
     """
     Fill the table ``repeats (_row, is_conflict)`` from the good rows of ``staged`` and what has landed.
@@ -31,7 +32,7 @@ def find_repeats(
     Args:
         connection: Has the view ``staged``.
         table: The contract with the key.
-        landed: Glob of the landed files.
+        landed: The landed files, at least one.
         clock: Where the rows brought no ``observed_at``, the one they were given: it says nothing about whether two
             rows are the same, and makes a changed row of a table keyed by it a correction.
     """
@@ -42,15 +43,13 @@ def find_repeats(
     join = " AND ".join(f"l.{quoted(name)} = g.{quoted(name)}" for name in key)
     packed = "struct_pack(" + ", ".join(f"{quoted(name)} := {quoted(name)}" for name in content) + ")"
     connection.execute("CREATE TEMP VIEW good AS SELECT * FROM staged WHERE _reasons IS NULL")
-    connection.execute(
-        f"CREATE TEMP VIEW landed AS SELECT * FROM read_parquet('{landed.replace(chr(39), chr(39) * 2)}')"
-    )
+    connection.from_parquet([str(path) for path in landed]).create_view("landed")
     connection.execute(
         f"""
         CREATE TEMP TABLE suspects AS
         SELECT {listed(key)} FROM good GROUP BY ALL HAVING count(*) > 1
         UNION
-        SELECT {listed(key)} FROM good SEMI JOIN landed USING ({listed(key)})"""
+        SELECT {listed(key)} FROM good SEMI JOIN landed USING ({listed(key)})"""  # noqa: S608 (identifiers are quoted)
     )
     connection.execute(
         f"""
@@ -84,9 +83,9 @@ def find_repeats(
             END AS is_conflict
             FROM ranked
         )
-        SELECT _row, is_conflict FROM judged WHERE is_conflict IS NOT NULL""",
+        SELECT _row, is_conflict FROM judged WHERE is_conflict IS NOT NULL""",  # noqa: S608 (identifiers are quoted)
         {"clock": clock.astimezone(UTC).replace(tzinfo=None) if clock else None, "corrects": corrects},
     )
-    row = connection.execute("SELECT count(*) FILTER (NOT is_conflict), count(*) FILTER (is_conflict) FROM repeats")
-    duplicates, conflicts = row.fetchone() or (0, 0)
+    counted = connection.execute("SELECT count(*) FILTER (NOT is_conflict), count(*) FILTER (is_conflict) FROM repeats")
+    ((duplicates, conflicts),) = counted.fetchall()
     return Repeats(duplicates, conflicts)

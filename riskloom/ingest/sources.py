@@ -28,6 +28,23 @@ _LINES = "source_lines"
 _NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "VARIANT")
 
 
+@dataclass(frozen=True, slots=True)
+class Records:
+    """
+    A source's records as SQL.
+
+    Attributes:
+        sql: Yields ``_row`` (number of the line or row), ``_problem`` (why the record cannot be read, or null), ``s0``,
+            ``s1``, … for the used columns, and ``carried``.
+        carried: Columns that only ``raw`` needs.
+        raw: The record as JSON, over ``carried``; dear, so to be computed for bad records only.
+    """
+
+    sql: str
+    carried: tuple[str, ...]
+    raw: str
+
+
 @dataclass
 class Source:
     """
@@ -61,12 +78,12 @@ class Source:
             reader = self.text.reader(skip_first=is_csv, fields=len(self.columns) if is_csv else 0)
             connection.register(_LINES, reader)
 
-    def select(self, used: Sequence[str], parameters: Parameters) -> str:
+    def select(self, used: Sequence[str], parameters: Parameters) -> Records:
         """
         SQL that yields a row a record.
 
-        Columns: ``_row`` (number of the line or row), ``_problem`` (why the record cannot be read, or null), ``_raw``
-        (the record as JSON) and ``s0``, ``s1``, … for ``used``.
+        Raises:
+            ContractError: A used column holds lists or structures.
         """
         if self.kind == "csv":
             return _csv_sql(self, used, parameters)
@@ -116,7 +133,7 @@ def _open_jsonl(path: Path, connection: duckdb.DuckDBPyConnection) -> Source:
     if text.first_line().lstrip().startswith("["):
         raise ContractError(f"{path.name}: expected JSON lines, an object on each line, found a JSON array")
     connection.register(_LINES, text.reader(skip_first=False))
-    keys = f"SELECT DISTINCT unnest(json_keys(text)) AS key FROM {_LINES} WHERE json_valid(text)"
+    keys = f"SELECT DISTINCT unnest(json_keys(text)) AS key FROM {_LINES} WHERE json_valid(text)"  # noqa: S608 (a constant)
     try:
         rows = connection.execute(f"{keys} ORDER BY key").fetchall()
     except duckdb.Error as error:
@@ -134,35 +151,29 @@ def _open_parquet(path: Path, connection: duckdb.DuckDBPyConnection) -> Source:
     return Source(path, "parquet", {name: kind for name, kind, *_ in rows})
 
 
-def _csv_sql(source: Source, used: Sequence[str], parameters: Parameters) -> str:
+def _csv_sql(source: Source, used: Sequence[str], parameters: Parameters) -> Records:
     separator = parameters.add(source.separator)
-    mark = (
-        "\\t" if source.separator == "\t" else f"\\{source.separator}" if source.separator == "|" else source.separator
-    )
+    mark = f"\\x{ord(source.separator):02x}"
     value = f'(?:"(?:[^"]|"")*"|[^"{mark}]*)'
-    whole = parameters.add(f"{value}(?:{mark}{value})*")
-    each = parameters.add(f"({value}){mark}")
+    whole, each = parameters.add(f"{value}(?:{mark}{value})*"), parameters.add(f"({value}){mark}")
     names = list(source.columns)
     columns = ", ".join(f"{_csv_value(names.index(name) + 1)} AS s{nth}" for nth, name in enumerate(used))
     packed = ", ".join(f"{quoted(name)} := {_csv_value(nth + 1)}" for nth, name in enumerate(names))
-    return f"""
-        SELECT line AS _row, _problem,
-            CASE WHEN _problem IS NULL THEN to_json(struct_pack({packed})) ELSE to_json(text) END AS _raw,
-            {columns}
+    sql = f"""
+        SELECT line AS _row, text, f, {columns}, CASE
+            WHEN problem IS NOT NULL THEN problem
+            WHEN NOT is_closed THEN 'line: expected quotes around whole values, found ' || left(text, 60)
+            WHEN len(f) <> {len(names)} THEN 'line: expected {len(names)} fields, found ' || len(f)
+        END AS _problem
         FROM (
-            SELECT *, CASE
-                WHEN problem IS NOT NULL THEN problem
-                WHEN NOT is_closed THEN 'line: expected quotes around whole values, found ' || left(text, 60)
-                WHEN len(f) <> {len(names)} THEN 'line: expected {len(names)} fields, found ' || len(f)
-            END AS _problem
-            FROM (
-                SELECT line, problem, text,
-                    NOT contains(text, '"') OR regexp_full_match(text, {whole}) AS is_closed,
-                    CASE WHEN contains(text, '"') THEN regexp_extract_all(text || {separator}, {each}, 1)
-                        ELSE string_split(text, {separator}) END AS f
-                FROM (SELECT line, problem, rtrim(text, chr(10) || chr(13)) AS text FROM {_LINES})
-            )
-        )"""
+            SELECT line, problem, text,
+                CASE WHEN contains(text, '"') THEN regexp_full_match(text, {whole}) ELSE true END AS is_closed,
+                CASE WHEN contains(text, '"') THEN regexp_extract_all(text || {separator}, {each}, 1)
+                    ELSE string_split(text, {separator}) END AS f
+            FROM (SELECT line, problem, rtrim(text, chr(10) || chr(13)) AS text FROM {_LINES})
+        )"""  # noqa: S608 (identifiers are quoted, values bound)
+    raw = f"CASE WHEN _problem IS NULL THEN to_json(struct_pack({packed})) ELSE to_json(text) END"
+    return Records(sql, ("text", "f"), raw)
 
 
 def _csv_value(position: int) -> str:
@@ -170,41 +181,44 @@ def _csv_value(position: int) -> str:
     return f"""CASE WHEN starts_with({field}, '"') THEN replace({field}[2:-2], '""', '"') ELSE {field} END"""
 
 
-def _json_sql(used: Sequence[str], parameters: Parameters) -> str:
+def _json_sql(used: Sequence[str], parameters: Parameters) -> Records:
     pointers = parameters.add(["/" + name.replace("~", "~0").replace("/", "~1") for name in used])
     columns = ", ".join(f"v[{nth + 1}] AS s{nth}" for nth in range(len(used)))
     names = parameters.add(list(used))
-    return f"""
-        SELECT line AS _row, _problem,
-            CASE WHEN is_json THEN CAST(text AS JSON) ELSE to_json(text) END AS _raw,
-            {columns}
+    sql = f"""
+        SELECT line AS _row, text, is_json, {columns}, CASE
+            WHEN problem IS NOT NULL THEN problem
+            WHEN NOT is_json THEN 'line: expected a JSON object, found ' || left(text, 60)
+            WHEN NOT starts_with(ltrim(text), '{{') THEN 'line: expected a JSON object, found ' || left(text, 60)
+            WHEN nested > 0 THEN {names}[nested] || ': expected one value, found ' || v[nested]
+        END AS _problem
         FROM (
-            SELECT *, CASE
-                WHEN problem IS NOT NULL THEN problem
-                WHEN NOT is_json THEN 'line: expected a JSON object, found ' || left(text, 60)
-                WHEN json_type(text) <> 'OBJECT' THEN 'line: expected a JSON object, found ' || lower(json_type(text))
-                WHEN nested > 0 THEN {names}[nested] || ': expected one value, found ' || lower(kinds[nested])
-            END AS _problem
+            SELECT *, CASE WHEN has_nested THEN list_position(list_transform(
+                json_type(text, {pointers}), lambda kind: kind IN ('OBJECT', 'ARRAY')), true) END AS nested
             FROM (
-                SELECT *, CASE WHEN is_json THEN json_extract_string(text, {pointers}) END AS v,
-                    CASE WHEN is_json THEN json_type(text, {pointers}) END AS kinds,
-                    coalesce(list_position(list_transform(kinds, lambda k: k IN ('OBJECT', 'ARRAY')), true), 0) AS nested
+                SELECT line, problem, text, is_json,
+                    CASE WHEN is_json THEN json_extract_string(text, {pointers}) END AS v,
+                    is_json AND regexp_matches(ltrim(text), '^.[^{{\\[]*[{{\\[]') AS has_nested
                 FROM (
-                    SELECT line, problem, rtrim(text, chr(10) || chr(13)) AS text, coalesce(json_valid(text), false) AS is_json
-                    FROM {_LINES}
+                    SELECT line, problem, text, coalesce(json_valid(text), false) AS is_json
+                    FROM (SELECT line, problem, rtrim(text, chr(10) || chr(13)) AS text FROM {_LINES})
                 )
             )
-        )"""
+        )"""  # noqa: S608 (identifiers are quoted, values bound)
+    return Records(sql, ("text", "is_json"), "CASE WHEN is_json THEN CAST(text AS JSON) ELSE to_json(text) END")
 
 
-def _parquet_sql(source: Source, used: Sequence[str], parameters: Parameters) -> str:
+def _parquet_sql(source: Source, used: Sequence[str], parameters: Parameters) -> Records:
     path = parameters.add(str(source.path))
     for name in used:
         kind = source.columns[name]
         if kind.startswith(_NESTED) or kind.endswith("]"):
             raise ContractError(f"{source.path.name}: {name}: expected one value a row, found a column of type {kind}")
     columns = ", ".join(f"{quoted(name)} AS s{nth}" for nth, name in enumerate(used))
-    packed = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in source.columns)
-    return f"""
-        SELECT file_row_number + 1 AS _row, NULL::VARCHAR AS _problem, to_json(struct_pack({packed})) AS _raw, {columns}
-        FROM read_parquet({path}, file_row_number = true)"""
+    carried = tuple(f"x{nth}" for nth in range(len(source.columns)))
+    everything = ", ".join(f"{quoted(name)} AS {x}" for name, x in zip(source.columns, carried, strict=True))
+    packed = ", ".join(f"{quoted(name)} := {x}" for name, x in zip(source.columns, carried, strict=True))
+    sql = f"""
+        SELECT file_row_number + 1 AS _row, NULL::VARCHAR AS _problem, {columns}, {everything}
+        FROM read_parquet({path}, file_row_number = true)"""  # noqa: S608 (identifiers are quoted, values bound)
+    return Records(sql, carried, f"to_json(struct_pack({packed}))")
