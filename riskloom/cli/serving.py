@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from riskloom.access import METRICS, create_key, load_keys, revoke_key, score_sc
 from riskloom.catalog import load_catalog
 from riskloom.errors import ConfigError
 from riskloom.settings import environment, load_settings
+from riskloom.stack.prepare import with_programs
 from riskloom.stack.services import services
 
 BENTOFILE = "services/scoring/bentofile.yaml"
@@ -51,8 +53,12 @@ def serve(
 def build_bento() -> None:
     """Pack the scoring service as a Bento into BentoML's store; models, keys and data stay outside."""
     settings = load_settings()
+    variables = with_programs({**environment(settings), "PYTHONPATH": str(settings.project)})
+    if shutil.which("uv", path=variables["PATH"]) is None:
+        # BentoML would fetch it by itself, and into whatever environment runs it.
+        raise ConfigError("build-bento: expected uv beside this Python or on PATH, found none; run make setup")
     command = ("bentoml", "build", "--bentofile", BENTOFILE, str(settings.project))
-    _become(command, {**environment(settings), "PYTHONPATH": str(settings.project)}, settings.project)
+    _become(command, variables, settings.project)
 
 
 def create(

@@ -116,14 +116,14 @@ class Champions:
     def _open(self, domain: str, version: str) -> Champion | Trouble:
         try:
             model, views = self._backend.load(domain, version), self._backend.views(domain)
+            # One row, to warm it up: a model that cannot score is found here, and not by an event.
+            model.predict(np.full((1, len(model.manifest.feature_names)), np.nan))
         except SignatureError:
             _log.exception("signature_wrong", domain=domain, version=version)
             return "signature_wrong"
-        except (RiskloomError, OSError):
+        except Exception:  # noqa: BLE001 - whatever a model's library raises: the champion before it stays
             _log.exception("load_failed", domain=domain, version=version)
             return "load_failed"
-        # One row, to warm it up: a model that cannot score is found here, and not by an event.
-        model.predict(np.full((1, len(model.manifest.feature_names)), np.nan))
         given = {name for view in views for name in view.features}
         wanted = set(model.manifest.feature_names) - set(self._domains[domain].request_features)
         if unknown := wanted - given:

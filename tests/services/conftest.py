@@ -68,9 +68,9 @@ def world(built_world: World, tmp_path: Path) -> World:
     return World(Settings(home=home), built_world.keys, built_world.now)
 
 
-def real_backend(settings: Settings) -> SignedBackend:
-    """The back end over a home."""
-    return SignedBackend(
+def real_backend(settings: Settings, kind: type[SignedBackend] = SignedBackend) -> SignedBackend:
+    """The back end over a home, or a variant of it that fails on purpose."""
+    return kind(
         DOMAINS,
         registry=settings.registry,
         models=ModelStore(home=settings.bentoml_home, keys=settings.keys),
@@ -120,22 +120,22 @@ class Server:
 
 
 @contextmanager
-def serving(world: World, *, command: list[str], cwd: Path, port: int) -> Iterator[Server]:
+def serving(world: World, *, command: list[str], cwd: Path, port: int, uses_checkout: bool = True) -> Iterator[Server]:
     """Start a server process and wait until it is ready; end its whole process group after."""
     log = cwd / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=server_environment(world.settings),
+            env=server_environment(world.settings, uses_checkout=uses_checkout),
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_for_port(port, process, seconds=60)
-        wait_until(lambda: is_ready(url), seconds=90)
+        wait_for_port(port, process, seconds=120)
+        wait_until(lambda: is_ready(url), seconds=180)
         yield Server(url, world, log, process)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -153,9 +153,12 @@ def kill_group(group: int) -> None:
         return
 
 
-def server_environment(settings: Settings) -> dict[str, str]:
-    """The environment of a server over a home; nothing of the test run's own RISKLOOM settings is left in it."""
-    return {**environment(settings), "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1"}
+def server_environment(settings: Settings, *, uses_checkout: bool = True) -> dict[str, str]:
+    """The environment of a server over a home, with the checkout to import from or without."""
+    variables = environment(settings)
+    if uses_checkout:
+        return {**variables, "PYTHONPATH": str(PROJECT_ROOT)}
+    return {name: value for name, value in variables.items() if name not in {"PYTHONPATH", "RISKLOOM_PROJECT"}}
 
 
 def is_ready(url: str) -> bool:

@@ -1,0 +1,187 @@
+"""What is decided: outcomes, reasons, freshness, and what is written down; real model, real store, in process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from riskloom.catalog import Domain
+from riskloom.features import OnlineFeatures
+from riskloom.ledger import read_decisions
+from riskloom.registry import ModelStore, load_model
+from tests.services.conftest import World, event, in_process, real_backend
+from tests.services.world import CALM, FLAGGED, OLD, UNKNOWN, decisive, store_location, views_of
+
+Score = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture
+def score(client: Any, built_world: World, domain: Domain) -> Score:
+    """Score the event of an entity and give the answer."""
+
+    def send(entity: str) -> dict[str, Any]:
+        url = f"/v1/domains/{domain.name}/score"
+        response = client.post(url, json=event(domain, entity), headers=built_world.auth())
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    return send
+
+
+def test_harmless_event_has_the_mildest_outcome(score: Score, built_world: World, domain: Domain) -> None:
+    """A low score is the first declared outcome, without reasons; everything the answer promises is there."""
+    answer = score(CALM)
+    assert set(answer) == {
+        "decision_id", "subject", "score", "outcome", "basis", "reasons", "model_version", "features", "degraded",
+        "decided_at",
+    }  # fmt: skip
+    assert (answer["subject"], answer["outcome"], answer["basis"]) == (CALM, domain.outcome[0].name, "score")
+    assert (answer["reasons"], answer["degraded"], answer["model_version"]) == ([], False, "1")
+    assert 0 <= answer["score"] < 0.5
+    assert datetime.fromisoformat(answer["decided_at"]) == built_world.now
+
+
+def test_flagged_event_says_why(score: Score, built_world: World, domain: Domain) -> None:
+    """A score over the threshold is a harder outcome, and the feature that raised it most stands first."""
+    answer = score(FLAGGED)
+    assert answer["score"] >= 0.5
+    assert answer["outcome"] != domain.outcome[0].name
+    first = answer["reasons"][0]
+    assert first["feature"] == decisive(views_of(built_world.settings, domain))
+    assert first["value"] == 1.0
+    assert first["contribution"] > 0
+    assert first["description"]
+    contributions = [reason["contribution"] for reason in answer["reasons"]]
+    assert contributions == sorted(contributions, reverse=True)
+
+
+def test_score_is_the_models(score: Score, built_world: World, domain: Domain) -> None:
+    """The service adds nothing: its score is what the model gives for the features read from the store."""
+    settings = built_world.settings
+    views = views_of(settings, domain)
+    row = {view.join_key: FLAGGED for view in views}
+    online = OnlineFeatures.open(store_location(settings), views).read(row, now=built_world.now).values
+    values = dict.fromkeys(domain.request_features, math.nan) | online
+    model = load_model(ModelStore(settings.bentoml_home, settings.keys), domain.name, "1")
+    matrix = np.array([[values[name] for name in model.manifest.feature_names]])
+    assert score(FLAGGED)["score"] == pytest.approx(float(model.predict(matrix)[0]), abs=1e-12)
+
+
+def test_fresh_features_say_when_they_held(score: Score, built_world: World) -> None:
+    """Each view tells the instant of its values and their age at the decision."""
+    for freshness in score(CALM)["features"].values():
+        observed_at = datetime.fromisoformat(freshness["observed_at"])
+        assert freshness["status"] == "fresh"
+        assert freshness["age_seconds"] == pytest.approx((built_world.now - observed_at).total_seconds(), abs=0.001)
+        assert timedelta(minutes=59) < built_world.now - observed_at < timedelta(minutes=61)
+
+
+def test_stale_features_are_treated_as_missing(score: Score) -> None:
+    """Values older than their view may be are not used, though they would have flagged the event."""
+    answer = score(OLD)
+    assert {freshness["status"] for freshness in answer["features"].values()} == {"stale"}
+    assert answer["degraded"]
+    assert answer["score"] == pytest.approx(score(UNKNOWN)["score"])
+    assert answer["score"] < score(FLAGGED)["score"]
+
+
+def test_unknown_entity_is_scored_and_said_to_be_unknown(score: Score) -> None:
+    """Nobody knows the entity: it is scored with missing features, and the answer says that they are missing."""
+    answer = score(UNKNOWN)
+    assert answer["degraded"]
+    for freshness in answer["features"].values():
+        assert freshness == {"observed_at": None, "age_seconds": None, "status": "missing"}
+
+
+def test_event_without_an_optional_entity_is_not_degraded(client: Any, built_world: World, domain: Domain) -> None:
+    """Where the event has no such entity its view is missing, and nothing is known less well for it."""
+    columns = domain.event_table.columns
+    views = views_of(built_world.settings, domain)
+    optional = {view.name: view.join_key for view in views if columns[view.join_key].nullable}
+    body = {**event(domain, CALM), **dict.fromkeys(optional.values())}
+    answer = client.post(f"/v1/domains/{domain.name}/score", json=body, headers=built_world.auth()).json()
+    assert not answer["degraded"]
+    statuses = {name: freshness["status"] for name, freshness in answer["features"].items()}
+    assert statuses == {view.name: "missing" if view.name in optional else "fresh" for view in views}
+
+
+def test_same_event_twice_is_two_decisions(score: Score) -> None:
+    """Each answer is a decision of its own, with a name of its own."""
+    first, second = score(CALM), score(CALM)
+    assert first["decision_id"] != second["decision_id"]
+    assert first["score"] == second["score"]
+
+
+def test_answered_decision_is_in_the_ledger(world: World, domain: Domain) -> None:
+    """What was answered can be replayed: the event to the last digit, the features the model saw, and the answer."""
+    sent = {**event(domain, FLAGGED), domain.subject.amount: "1234.10"}
+    with in_process(world) as client:
+        answer = client.post(f"/v1/domains/{domain.name}/score", json=sent, headers=world.auth()).json()
+        (kept,) = read_decisions(world.settings.decisions, domain.name)
+    freshness = answer.pop("features")
+    assert {key: kept[key] for key in answer} == answer
+    assert kept["freshness"] == freshness
+    assert kept["domain"] == domain.name
+    assert kept["latency_ms"] > 0
+    assert kept["event"][domain.subject.amount] == "1234.10"
+    assert kept["event"] == {
+        name: sent[name] if name != "effective_at" else kept["event"]["effective_at"] for name in kept["event"]
+    }
+    model = load_model(ModelStore(world.settings.bentoml_home, world.settings.keys), domain.name, "1")
+    row = [
+        math.nan if kept["features"][name] is None else kept["features"][name] for name in model.manifest.feature_names
+    ]
+    assert float(model.predict(np.array([row]))[0]) == pytest.approx(answer["score"])
+
+
+def test_refused_requests_are_not_decisions(world: World, domain: Domain) -> None:
+    """What was not decided leaves nothing in the ledger."""
+    with in_process(world) as client:
+        assert client.post(f"/v1/domains/{domain.name}/score", json={}, headers=world.auth()).status_code == 422
+        assert client.post(f"/v1/domains/{domain.name}/score", json={}).status_code == 401
+    assert list(read_decisions(world.settings.decisions, domain.name)) == []
+
+
+def test_request_features_are_training_s(built_world: World, domain: Domain) -> None:
+    """What is computed from an event is what the domain's own code gives for arrays, whatever the values' types."""
+    backend = real_backend(built_world.settings)
+    names = {name for view in views_of(built_world.settings, domain) for name in view.features}
+    row = {**event(domain, CALM), "effective_at": built_world.now, "observed_at": built_world.now}
+    row[domain.subject.amount] = Decimal("12.34")
+    nothing_optional = {name: None if domain.event_table.columns[name].nullable else row[name] for name in row}
+    for values in (row, nothing_optional):
+        computed = backend.compute(domain.name, values, dict.fromkeys(names, 2.0))
+        assert set(computed) == set(domain.request_features)
+        assert all(type(value) is float for value in computed.values())
+
+
+def test_metrics_count_what_was_answered(world: World, domain: Domain) -> None:
+    """Outcomes, refusals, freshness and the model in service can be read as Prometheus reads them."""
+    url = f"/v1/domains/{domain.name}/score"
+    with in_process(world) as client:
+        outcome = client.post(url, json=event(domain, FLAGGED), headers=world.auth()).json()["outcome"]
+        client.post(url, json=event(domain, OLD), headers=world.auth())
+        client.post(url, json={}, headers=world.auth())
+        client.post("/v1/domains/no_such_domain/score", json={}, headers=world.auth())
+        text = client.get("/metrics", headers=world.auth("scraper")).text
+    label = f'domain="{domain.name}"'
+    view = views_of(world.settings, domain)[0].name
+    for line in (
+        f'riskloom_scoring_requests_total{{{label},outcome="{outcome}",status="200"}} 1.0',
+        f'riskloom_scoring_requests_total{{{label},outcome="none",status="422"}} 1.0',
+        'riskloom_scoring_requests_total{domain="none",outcome="none",status="404"} 1.0',
+        f"riskloom_scoring_latency_seconds_count{{{label}}} 3.0",
+        f'riskloom_scoring_feature_reads_total{{{label},status="stale",view="{view}"}} 1.0',
+        f"riskloom_scoring_degraded_decisions_total{{{label}}} 1.0",
+        f'riskloom_model_info{{{label},version="1"}} 1.0',
+        f"riskloom_model_is_champion{{{label}}} 1.0",
+        f"riskloom_feature_store_up{{{label}}} 1.0",
+    ):
+        assert line in text.splitlines()
