@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from riskloom.settings import PROJECT_ROOT, Settings
+from riskloom.settings import PATIENT_THREADS, PROJECT_ROOT, Settings
+
+os.environ.update({**PATIENT_THREADS, **os.environ})
 
 #: Public data beside the checkout; a user's machine does not have it, CI does.
 REFERENCE_DATA = PROJECT_ROOT.parent / "shared" / "data"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from riskloom.cli import features, ingest, monitoring, registry, serving, stack, training
 from riskloom.errors import RiskloomError
+from riskloom.settings import PATIENT_THREADS
 
 #: Exit code of a command that was refused with a known error; a crash exits with 1 and a traceback.
 REFUSED = 2
@@ -30,6 +32,7 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; a known error is printed without a traceback."""
+    os.environ.update({**PATIENT_THREADS, **os.environ})
     try:
         build_app()()
     except RiskloomError as error:
