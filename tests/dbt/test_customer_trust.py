@@ -1,0 +1,112 @@
+"""The marts of card payments against their definition, computed slowly from the same rows."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from riskloom.catalog import Domain
+from riskloom.errors import FeatureError
+from riskloom.features import dbt
+from riskloom.settings import Settings
+from tests.dbt.conftest import CUT, END, MARTS, VIEWS, Home, Steps
+from tests.dbt.world import Truth, World, make_world, naive
+
+
+def rows(mart: Any) -> list[dict[str, Any]]:
+    """A mart's rows, sorted."""
+    found: list[dict[str, Any]] = pq.read_table(mart).to_pylist()
+    return sorted(found, key=lambda row: tuple(map(str, row.values())))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_features_are_what_they_are_said_to_be(at_once: Home, world: World, view: str) -> None:
+    """At each decision and at the build's instant, each feature has exactly the value of its definition."""
+    truth = Truth(world)
+    checked = 0
+    for row in rows(at_once.mart(view)):
+        entity, at, _, *values = row.values()
+        expected = truth.features(view, entity, at)
+        assert set(expected) == set(list(row)[3:])
+        for name, value in zip(list(row)[3:], values, strict=True):
+            assert value == expected[name] or math.isclose(value, expected[name] or 0, rel_tol=1e-15), (
+                entity,
+                at,
+                name,
+            )
+            checked += 1
+    assert checked > 500
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_decision_and_every_entity_has_its_row(at_once: Home, world: World, view: str) -> None:
+    """There is a row for each instant at which an entity is decided and one for its state at the build's instant."""
+    key = f"{view.split('_', maxsplit=1)[0]}_id"
+    payments = world.tables["payments__transactions"]
+    wanted = {(row[key], row["observed_at"]) for row in payments if row[key] is not None}
+    entities = {entity for entity, _ in wanted}
+    if key == "device_id":
+        entities |= {row["device_id"] for row in world.tables["accounts__devices"]}
+    wanted |= {(entity, naive(END)) for entity in entities}
+    found = [(row[key], row["event_timestamp"]) for row in rows(at_once.mart(view))]
+    assert len(found) == len(set(found))
+    assert set(found) == wanted
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_building_in_steps_gives_what_building_at_once_gives(in_steps: Steps, at_once: Home, mart: str) -> None:
+    """Days built before are kept or done again, so that rows that land late count as if they had been there."""
+    assert rows(in_steps.home.mart(mart)) == rows(at_once.mart(mart))
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view not in {"device_activity", "customer_access"}])
+def test_the_future_changes_nothing(in_steps: Steps, view: str) -> None:
+    """A decision's values are the same whether or not anything observed at or after it is there."""
+    before = [row for row in rows(io.BytesIO(in_steps.first[view])) if row["event_timestamp"] < naive(CUT)]
+    after = [row for row in rows(in_steps.home.mart(view)) if row["event_timestamp"] < naive(CUT)]
+    assert len(before) > 100
+    assert before == after
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one(in_steps: Steps, world: World) -> None:
+    """While a build replaces a mart, whoever reads it finds one of the two, whole."""
+    sizes = {len(part.tables["payments__transactions"]) for part in (world.observed(last=CUT), world)}
+    assert in_steps.reader.failures == []
+    assert in_steps.reader.rows == sizes
+    assert not list(in_steps.home.mart("subjects").parent.glob("tmp_*"))
+
+
+def test_nothing_new_means_nothing_but_the_current_state_is_built(in_steps: Steps) -> None:
+    """A second build of the same rows writes the same marts."""
+    before = {mart: rows(in_steps.home.mart(mart)) for mart in MARTS}
+    in_steps.home.build(END)
+    assert {mart: rows(in_steps.home.mart(mart)) for mart in MARTS} == before
+
+
+def test_a_table_without_rows_is_no_obstacle_and_a_failing_test_is_named(
+    card_domain: Domain, settings: Settings
+) -> None:
+    """With payments alone the marts are built; one in a currency nobody agreed on fails the build by name."""
+    home = Home(card_domain, settings)
+    payments = make_world(seed=5, payments=8, days=3).only("payments__transactions")
+    for row in payments.tables["payments__transactions"]:
+        row |= {"currency": "EUR", "device_id": None}
+    payments.land(card_domain, settings.landing, "odd")
+    with pytest.raises(FeatureError, match=r"accepted_values_customer_trust__subjects_currency__USD: Got 1 result"):
+        home.build(END)
+    assert pq.read_table(home.mart("device_activity")).num_rows == 0
+    activity = rows(home.mart("customer_access"))
+    assert activity
+    assert {row["customer_logins_7d"] for row in activity} == {0}
+    assert {row["customer_days_since_new_device"] for row in activity} == {None}
+
+
+def test_freshness_is_judged_at_the_given_time(at_once: Home) -> None:
+    """Payments that were fresh on the last day are stale a month later; the clock on the wall has no say."""
+    assert dbt.freshness(at_once.domain, at_once.project, as_of=END)["payments__transactions"] == "pass"
+    later = END.replace(month=END.month + 1)
+    assert dbt.freshness(at_once.domain, at_once.project, as_of=later)["payments__transactions"] == "warn"
