@@ -8,12 +8,20 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from riskloom.errors import ServiceError
 from riskloom.registry import ensure_signing_key
 from riskloom.settings import Settings, environment
-from riskloom.stack.services import AIRFLOW_INIT, AIRFLOW_USER, airflow_environment, airflow_passwords, evidently_secret
+from riskloom.stack.services import (
+    AIRFLOW_INIT,
+    AIRFLOW_USER,
+    airflow_environment,
+    airflow_passwords,
+    airflow_token_secret,
+    evidently_secret,
+)
 
 #: Programs of the project's environment come before others of the same name.
 PROGRAMS = Path(sys.executable).parent
@@ -36,9 +44,12 @@ def prepare(settings: Settings) -> None:
     password = json.dumps({AIRFLOW_USER: secrets.token_urlsafe(15)})
     write_secret(airflow_passwords(settings), password)
     write_secret(evidently_secret(settings), secrets.token_urlsafe(32))
-    for command in AIRFLOW_INIT:
-        _run(command, env=airflow_environment(settings), cwd=settings.project)
-    _run(("riskloom", "features", "parse"), env=environment(settings), cwd=settings.project)
+    write_secret(airflow_token_secret(settings), secrets.token_urlsafe(64))
+    with ThreadPoolExecutor() as pool:  # each mostly imports, on one core
+        parsed = pool.submit(_run, ("riskloom", "features", "parse"), env=environment(settings), cwd=settings.project)
+        for command in AIRFLOW_INIT:
+            _run(command, env=airflow_environment(settings), cwd=settings.project)
+        parsed.result()
 
 
 def airflow_password(settings: Settings) -> str:

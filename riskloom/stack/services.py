@@ -94,13 +94,21 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         # Two cores run two tasks well; 32 would be 32 interpreters.
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__COSMOS__CACHE_DIR": str(settings.airflow_home / "cosmos"),
+        # A task that ended is noticed up to this many seconds late (5 by default). Where a deferred one is resumed
+        # before that, the scheduler takes the late notice for the end of the resumed one, and fails it.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
 
 
 def evidently_secret(settings: Settings) -> Path:
     """File with the secret that Evidently asks for before it changes anything; looking needs none."""
     return settings.keys / "evidently-secret"
+
+
+def airflow_token_secret(settings: Settings) -> Path:
+    """File with the secret that Airflow's components sign their tokens with."""
+    return settings.keys / "airflow-token-secret"
 
 
 def airflow_passwords(settings: Settings) -> Path:
@@ -121,6 +129,7 @@ def _airflow(settings: Settings) -> tuple[Service, ...]:
             part=parts.get(name),
             port=settings.airflow_port if name == "api-server" else None,
             port_setting="RISKLOOM_AIRFLOW_PORT",
+            secrets={"AIRFLOW__API_AUTH__JWT_SECRET": airflow_token_secret(settings)},
         )
         for name, command in AIRFLOW_COMPONENTS.items()
     )
