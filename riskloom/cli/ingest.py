@@ -44,6 +44,7 @@ def ingest(
     from riskloom.ingest import RefusedFilesError, ingest_files  # noqa: PLC0415 (heavy)
 
     settings = load_settings()
+    quarantine = settings.quarantine / domain / table
     try:
         report = ingest_files(
             load_domain(domain),
@@ -57,9 +58,9 @@ def ingest(
             memory=settings.duckdb_memory,
         )
     except RefusedFilesError as error:
-        _print_ingested(error.report, as_json=as_json)
+        _print_ingested(error.report, quarantine, as_json=as_json)
         raise
-    _print_ingested(report, as_json=as_json)
+    _print_ingested(report, quarantine, as_json=as_json)
     if strict and report.quarantined:
         raise typer.Exit(_NOT_CLEAN)
 
@@ -104,20 +105,28 @@ def read_instant(option: str, text: str) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-def _print_ingested(report: IngestReport, *, as_json: bool) -> None:
+def _print_ingested(report: IngestReport, quarantine: Path, *, as_json: bool) -> None:
     if as_json:
         totals = {name: getattr(report, name) for name in ("read", "landed", "duplicates", "quarantined", "skipped")}
         content = {"domain": report.domain, "table": report.table, **totals}
         typer.echo(json.dumps({**content, "files": [asdict(file) for file in report.files]}))
         return
-    table = Table(title=f"{report.domain}: {report.table}")
-    for name in ("file", "read", "landed", "duplicates", "quarantined", "skipped", "note"):
-        table.add_column(name, justify="left" if name in {"file", "note"} else "right")
+    names = ["read", "landed", "duplicates", "quarantined", *(["skipped"] if report.skipped else [])]
+    table = Table("file", title=f"{report.domain}: {report.table}")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
     for file in report.files:
-        ignored = f"columns not used: {', '.join(file.ignored_columns)}" if file.ignored_columns else ""
-        counts = (file.read, file.landed, file.duplicates, file.quarantined, file.skipped)
-        table.add_row(file.file, *(f"{count:,}" for count in counts), "ingested before" if file.is_known else ignored)
-    Console().print(table)
+        table.add_row(file.file, *(f"{getattr(file, name):,}" for name in names))
+    console = Console(highlight=False)
+    console.print(table)
+    for file in report.files:
+        if file.is_known:
+            console.print(f"{file.file}: ingested before, nothing added", markup=False, soft_wrap=True)
+        if file.ignored_columns:
+            unused = ", ".join(file.ignored_columns)
+            console.print(f"{file.file}: columns not used: {unused}", markup=False, soft_wrap=True)
+    if report.quarantined:
+        console.print(f"reasons: {quarantine}/*.parquet", markup=False, soft_wrap=True)
 
 
 def _print_simulated(report: SimulationReport, *, as_json: bool) -> None:
