@@ -52,6 +52,9 @@ format: setup ## Put the code into the project's format
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
+bench: setup ## Measure speed beside its peers and write docs/benchmarks/*.json; ARGS="NAME --quick" narrows it
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 screenshots: setup ## Take the pictures in docs/images from a fresh demo
 	@$(BIN)/python tests/browser/screenshots.py
 

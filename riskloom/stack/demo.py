@@ -120,8 +120,9 @@ class Demo:
             ServiceError: A service did not start.
         """
         domains = source.domains_with(self.plan.data, load_catalog())
-        self._empty_home()
-        results = [self._bring_in(domain) for domain in domains]
+        files = [] if self.plan.data == source.SIMULATED else source.data_files(self.plan.data_dir)
+        self.empty_home()
+        results = [self._bring_in(domain, files) for domain in domains]
         with self.progress.doing("Preparing keys, Airflow's database and dbt's manifest"):
             prepare(self.settings)
             self._make_key()
@@ -140,7 +141,13 @@ class Demo:
         """Stop every service that was started."""
         return self.supervisor.down()
 
-    def _empty_home(self) -> None:
+    def empty_home(self) -> None:
+        """
+        Make the home anew; an earlier demo's services are stopped and its files removed.
+
+        Raises:
+            ConfigError: It holds files that no demo made.
+        """
         home = self.settings.home
         if home.is_dir() and any(home.iterdir()) and not (home / _MARK).exists():
             raise ConfigError(f"{home}: expected an empty folder or one of an earlier demo, found other files")
@@ -150,14 +157,13 @@ class Demo:
         home.mkdir(mode=0o700, parents=True)
         (home / _MARK).touch()
 
-    def _bring_in(self, domain: Domain) -> DomainResult:
+    def _bring_in(self, domain: Domain, files: list[Path]) -> DomainResult:
         plan, folder = self.plan, self.settings.home / "source" / domain.name
         with self.progress.doing(f"{domain.name}: bringing in {plan.data} data"):
             ingested: list[source.Ingested] | None = None
             if plan.data == source.SIMULATED:
                 found = source.simulate(domain, plan.size, folder, now=plan.now)
             else:
-                files = source.data_files(plan.data_dir)
                 found, ingested = source.replay(domain, plan.data, files, folder, now=plan.now)
             landed = source.ingest(domain, found, self.settings, now=plan.now)
         for table in landed:
