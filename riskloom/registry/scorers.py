@@ -86,11 +86,11 @@ class BoostedTrees:
 
     def raw(self, matrix: FloatArray) -> FloatArray:
         """Uncalibrated scores in [0, 1], shape (rows,)."""
-        return np.asarray(self._booster.predict(matrix, num_threads=_threads(matrix)), dtype=np.float64)
+        return np.asarray(self._booster.predict(matrix, num_threads=1), dtype=np.float64)
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """TreeSHAP values in log-odds, shape (rows, features); the base value is left out."""
-        values = self._booster.predict(matrix, pred_contrib=True, num_threads=_threads(matrix))
+        values = self._booster.predict(matrix, pred_contrib=True, num_threads=1)
         return np.asarray(values[:, :-1], dtype=np.float64)
 
 
@@ -162,8 +162,3 @@ class HistogramTrees:
 def _log_odds(probability: FloatArray) -> FloatArray:
     clipped = np.clip(probability, _TINY, 1 - _TINY)
     return np.asarray(np.log(clipped) - np.log1p(-clipped), dtype=np.float64)
-
-
-def _threads(matrix: FloatArray) -> int:
-    """One thread for the few rows of a request: starting more costs longer than the work."""
-    return 1 if len(matrix) < 1_000 else 2  # noqa: PLR2004

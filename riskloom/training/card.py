@@ -154,7 +154,8 @@ def _search(domain: Domain, outcome: TrainingOutcome) -> Iterator[str]:
     yield ""
     yield (
         f"Settings tried: {len(outcome.trials)}, at most {plan.trials} a candidate; judged by {domain.gate.metric} on "
-        f"{plan.folds} stretches of time that follow what was learned from, with the label delay left out between them."
+        f"{plan.folds} stretches of time that follow what was learned from, with the label delay left out in between. "
+        "All were tried on the newest stretch, the best third of each candidate's on the others too."
     )
     yield ""
     yield f"| candidate | trials | best {domain.gate.metric} |"

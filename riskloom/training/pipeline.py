@@ -107,7 +107,7 @@ def train_and_save(
         at: When the record says it happened.
         by: Who the record says did it.
         commit: Of the code.
-        on_progress: Told after each trial.
+        on_progress: Told after each fit of the search.
 
     Returns:
         ``domain``, ``version``, ``is_new``, ``kind``, ``passed``, ``verdict``, ``metrics``, ``threshold``, ``card``:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,28 @@ from riskloom.training.evaluation import metric_value
 from riskloom.training.rows import FloatArray, LabelledRows
 from riskloom.training.windows import Fold, time_folds
 
-#: Called after each trial: done, total, what was tried with its value.
+#: Called after each fit of the search: done, total, what was tried with its value.
 Progress = Callable[[int, int, str], None]
 # while settings are compared, more negatives than this for each positive cost time and change no order
 _NEGATIVES_A_POSITIVE = 20
 _FEWEST_NEGATIVES = 20_000
+_KEPT = 3  # one setting in so many goes on to the older folds
+_SIDE_BY_SIDE = 2
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting of one candidate and its mean over the folds."""
+    """One setting of one candidate: raw scores and the gate's metric on each fold it was tried on, newest first."""
 
     kind: Kind
     setting: Setting
-    value: float
+    raw: tuple[FloatArray, ...] = field(default=(), repr=False)
+    values: tuple[float, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """The mean over the folds."""
+        return float(np.mean(self.values))
 
 
 @dataclass(frozen=True)
@@ -46,35 +55,55 @@ def search(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> Sear
     """
     Try every candidate's settings and choose the best mean of the gate's metric over the folds.
 
+    All settings are tried on the newest fold; the best third of each candidate's goes on to the others (successive
+    halving, Jamieson and Talwalkar 2016). Two fits run side by side, and each gives what it would give alone.
+
     Args:
         domain: Declares candidates, budget, folds, metric and seed.
         rows: The fit window, in order of time.
-        on_progress: Told after each trial.
+        on_progress: Told after each fit.
 
     Raises:
         TrainingError: No fold has both classes on both sides.
     """
-    folds = usable_folds(domain, rows)
-    tests = [rows.take(fold.test) for fold in folds]
-    plan = [
-        (kind, setting)
-        for kind in domain.training.candidates
-        for setting in sample_settings(kind, domain.training.trials, domain.training.seed)
-    ]
-    trials: list[Trial] = []
-    best: tuple[Trial, FloatArray] | None = None
-    for kind, setting in plan:
-        models = [fit_rows(domain, rows, kind, setting, among=fold.train, is_search=True) for fold in folds]
-        raw = [model.raw(test.matrix) for model, test in zip(models, tests, strict=True)]
-        values = [metric_value(domain.gate.metric, test, scores) for test, scores in zip(tests, raw, strict=True)]
-        trial = Trial(kind, setting, float(np.mean(values)))
-        trials.append(trial)
-        on_progress(len(trials), len(plan), f"{kind}: {domain.gate.metric} {trial.value:.4f}")
-        if best is None or trial.value > best[0].value:
-            best = trial, np.concatenate(raw)
-    if best is None:  # the declaration asks for at least one candidate and one trial
-        raise TrainingError(f"{domain.name}: no candidate was tried")
-    return SearchResult(tuple(trials), best[0], np.concatenate([fold.test for fold in folds]), best[1])
+    folds, plan = usable_folds(domain, rows), domain.training
+    settings = {kind: sample_settings(kind, plan.trials, plan.seed) for kind in plan.candidates}
+    trials = [Trial(kind, setting) for kind in plan.candidates for setting in settings[kind]]
+    total = len(trials) + (len(folds) - 1) * sum(_kept(len(tried)) for tried in settings.values())
+    left = list(range(len(trials)))
+    done = 0
+    for number, fold in enumerate(folds):
+        if number == 1:
+            left = [index for kind in plan.candidates for index in _best(trials, kind)]
+        for index, trial in zip(left, _try(domain, rows, fold, [trials[index] for index in left]), strict=True):
+            trials[index] = trial
+            done += 1
+            on_progress(done, total, f"{trial.kind}: {domain.gate.metric} {trial.values[-1]:.4f}")
+    best = max((trials[index] for index in left), key=lambda trial: trial.value)  # of equals the first
+    return SearchResult(tuple(trials), best, np.concatenate([fold.test for fold in folds]), np.concatenate(best.raw))
+
+
+def _try(domain: Domain, rows: LabelledRows, fold: Fold, trials: list[Trial]) -> Iterator[Trial]:
+    """Each trial with the fold's scores added, in order, as they are done."""
+    test = rows.take(fold.test)
+
+    def run(trial: Trial) -> Trial:
+        model = fit_rows(domain, rows, trial.kind, trial.setting, among=fold.train, is_search=True)
+        raw = model.raw(test.matrix)
+        value = metric_value(domain.gate.metric, test, raw)
+        return replace(trial, raw=(*trial.raw, raw), values=(*trial.values, value))
+
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        yield from pool.map(run, trials)
+
+
+def _best(trials: Sequence[Trial], kind: Kind) -> list[int]:
+    mine = [index for index, trial in enumerate(trials) if trial.kind == kind]
+    return sorted(mine, key=lambda index: -trials[index].value)[: _kept(len(mine))]
+
+
+def _kept(count: int) -> int:
+    return -(-count // _KEPT)
 
 
 def usable_folds(domain: Domain, rows: LabelledRows) -> list[Fold]:

@@ -16,7 +16,7 @@ from riskloom.registry import Calibration, FeatureSpec, LoadedModel, ModelManife
 from riskloom.registry.manifest import canonical_json, digest
 from riskloom.registry.scorers import open_scorer
 from riskloom.training.calibration import apply_calibration, fit_calibration
-from riskloom.training.candidates import FittedModel
+from riskloom.training.candidates import FittedModel, one_blas_thread
 from riskloom.training.costs import cheapest_threshold, row_costs
 from riskloom.training.evaluation import REPLICATES, evaluate
 from riskloom.training.gate import Champion, Contender, judge
@@ -67,18 +67,19 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
     Args:
         domain: Declares candidates, budget, costs and seed.
         rows: The fit window, in order of time.
-        on_progress: Told after each trial of the search.
+        on_progress: Told after each fit of the search.
 
     Raises:
         TrainingError: There is too little history, or a class is missing.
     """
-    found: SearchResult = search(domain, rows, on_progress=on_progress)
+    with one_blas_thread():
+        found: SearchResult = search(domain, rows, on_progress=on_progress)
+        fitted = fit_rows(domain, rows, found.best.kind, found.best.setting, among=np.arange(len(rows)))
     unseen = rows.take(found.unseen)
     calibration = fit_calibration(found.unseen_raw, unseen.labels)
     threshold = cheapest_threshold(
         row_costs(domain.costs, unseen.labels, unseen.amounts), apply_calibration(calibration, found.unseen_raw)
     )
-    fitted = fit_rows(domain, rows, found.best.kind, found.best.setting, among=np.arange(len(rows)))
     return Trained(fitted, calibration, threshold, found.trials)
 
 
@@ -106,7 +107,7 @@ def train(
         commit: Of the code that trains.
         champion: Judged on the same rows.
         replicates: Of the bootstrap.
-        on_progress: Told after each trial of the search.
+        on_progress: Told after each fit of the search.
 
     Raises:
         LeakageError: A row's label was not known, or not mature, at ``as_of``.
