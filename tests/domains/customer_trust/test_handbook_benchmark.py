@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from riskloom.domains.customer_trust.benchmarks.handbook_protocol import baselines, folds, metrics, source
+from riskloom.catalog import load_domain
+from riskloom.cli import build_app
+from riskloom.domains.customer_trust.benchmarks.handbook_protocol import baselines, folds, metrics, report, source
+from riskloom.domains.customer_trust.benchmarks.handbook_protocol.run import run
 from riskloom.errors import ConfigError
+from riskloom.settings import Settings
 
 START = date(2018, 5, 30)
 FOLD = folds.Fold(START)
@@ -203,3 +209,73 @@ def test_balanced_bagging_finds_a_rare_class_and_repeats_itself() -> None:
     scores = baselines.balanced_bagging(matrix, labels, matrix)
     assert scores[labels == 1].min() > scores[labels == 0].mean() + 0.5
     np.testing.assert_array_equal(scores, baselines.balanced_bagging(matrix, labels, matrix))
+
+
+def _simulated_transactions(days: int, cards: int, seed: int) -> pd.DataFrame:
+    """Cards with habits of their own; large amounts and one terminal a month are fraudulent, mostly."""
+    random = np.random.default_rng(seed)
+    rows = days * cards * 3
+    seconds = np.sort(random.integers(0, days * 86_400, rows))
+    card, terminal = random.integers(0, cards, rows), random.integers(0, 40, rows)
+    amounts = random.gamma(4.0, 5.0 + card % 7)
+    is_large, is_bad_terminal = random.random(rows) < 0.01, terminal == seconds // (28 * 86_400)
+    amounts[is_large] *= 8
+    is_fraud = (is_large & (random.random(rows) < 0.8)) | (is_bad_terminal & (random.random(rows) < 0.5))
+    return pd.DataFrame(
+        {
+            "TRANSACTION_ID": np.arange(rows),
+            "TX_DATETIME": pd.Timestamp("2018-04-01") + pd.to_timedelta(seconds, unit="s"),
+            "CUSTOMER_ID": card,
+            "TERMINAL_ID": terminal,
+            "TX_AMOUNT": amounts.round(2),
+            "TX_FRAUD": is_fraud.astype(int),
+            "TX_FRAUD_SCENARIO": np.where(is_fraud, 1, 0),
+        }
+    )
+
+
+@pytest.mark.slow
+def test_the_whole_benchmark_runs_over_the_spine(tmp_path: Path, settings: Settings) -> None:
+    """Two files of generated data, one fold: ours is scored through the spine beside every baseline."""
+    data = tmp_path / "data"
+    data.mkdir()
+    transactions = _simulated_transactions(days=70, cards=120, seed=5)
+    transactions[:9000].to_parquet(data / "a.parquet")
+    transactions[9000:].to_parquet(data / "b.parquet")
+    domain = load_domain("customer_trust")
+    small = domain.model_copy(
+        update={"training": domain.training.model_copy(update={"candidates": ("lightgbm",), "trials": 1})}
+    )
+    result = run(small, settings, data, "2018-05-16", lambda _text: None)
+    found = json.loads(json.dumps(report.to_json(result)))
+
+    figures = {"auc", "average_precision", "card_precision_100"}
+    assert set(found["mean"]) == figures
+    assert set(found["baselines"]) == {"random_forest", "xgboost_tuned", "balanced_bagging"}
+    assert all(0 <= value <= 1 for each in found["baselines"].values() for value in each.values())
+    (fold,) = found["folds"]
+    assert {name: fold[name] for name in figures} == found["mean"]
+    assert set(fold["baselines"]) == set(found["baselines"])
+    assert fold["model"]["judged_until"] == "2018-05-23", "the label of 23 May matures when the test has begun"
+    tested = folds.test_rows(source.read_transactions(source.find_files(data)), folds.Fold(date(2018, 5, 16)))
+    assert (fold["rows"], fold["frauds"]) == (len(tested), tested["is_fraud"].sum())
+    assert found["mean"]["auc"] > 0.6, "large amounts and bad terminals can be seen"
+    assert report.to_table(result).row_count == 8
+
+
+def test_the_command_reads_no_scenario(tmp_path: Path) -> None:
+    """How a fraud was simulated is told by a column of the file, and no column that is read."""
+    _write(tmp_path / "a.parquet", TX_FRAUD_SCENARIO=[1, 2])
+    rows = source.read_transactions(source.find_files(tmp_path))
+    assert not [name for name in rows.columns if "scenario" in name.lower()]
+    mappings = load_domain("customer_trust").folder / "mappings"
+    assert all("TX_FRAUD_SCENARIO" not in path.read_text() for path in mappings.glob("handbook_*.toml"))
+
+
+def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
+    """The command is found by name, and refuses a directory that is not there with the option's name."""
+    result = CliRunner().invoke(
+        build_app(), ["benchmark", "handbook", "--data", str(tmp_path / "no"), "--starts", "2018-05-30"]
+    )
+    assert isinstance(result.exception, ConfigError)
+    assert "--data" in str(result.exception)
