@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -24,7 +24,11 @@ _FEATURE_TYPES: tuple[str, ...] = get_args(FeatureType)
 
 @dataclass(frozen=True, slots=True)
 class FeatureView:
-    """Features of one entity that are computed, published and looked up together."""
+    """
+    Features of one entity that are computed, published and looked up together.
+
+    ``descriptions`` says what each feature is, by name, as the mart's YAML does.
+    """
 
     name: str
     entity: str
@@ -33,6 +37,7 @@ class FeatureView:
     features: Mapping[str, FeatureType]
     description: str
     mart: str
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Declaration(BaseModel):
@@ -105,6 +110,11 @@ def _view(domain: Domain, declaration: _Declaration, node: dict[str, Any]) -> Fe
         features={name: column["data_type"] for name, column in node["columns"].items() if name not in other},
         description=str(node["description"]).strip(),
         mart=str(node["name"]),
+        descriptions={
+            name: " ".join(str(column.get("description", "")).split())
+            for name, column in node["columns"].items()
+            if name not in other
+        },
     )
 
 

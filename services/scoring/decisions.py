@@ -168,13 +168,14 @@ class Decider:
 
     def _reasons(self, row: Matrix, champion: Champion) -> tuple[Reason, ...]:
         values = dict(zip(champion.model.manifest.feature_names, row.tolist(), strict=True))
-        view_of = {name: view.name for view in champion.views for name in view.features}
+        described = {name: text for view in champion.views for name, text in view.descriptions.items()}
+        described |= self._domain.request_features
         return tuple(
             Reason(
                 feature=name,
                 value=_plain(values[name]),
                 contribution=round(contribution, 6),
-                description=self._domain.request_features.get(name) or f"From the feature view {view_of.get(name)}.",
+                description=described[name],
             )
             for name, contribution in champion.model.top_features(row, REASONS)
         )

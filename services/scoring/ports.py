@@ -62,6 +62,11 @@ class View(Protocol):
         """Its features by name."""
         ...
 
+    @property
+    def descriptions(self) -> Mapping[str, str]:
+        """What each feature is, by name."""
+        ...
+
 
 class OnlineRow(Protocol):
     """What the online store knew of one event's entities."""

@@ -54,10 +54,11 @@ def test_flagged_event_says_why(score: Score, built_world: World, domain: Domain
     assert answer["score"] >= 0.5
     assert answer["outcome"] != domain.outcome[0].name
     first = answer["reasons"][0]
-    assert first["feature"] == decisive(views_of(built_world.settings, domain))
+    views = views_of(built_world.settings, domain)
+    assert first["feature"] == decisive(views)
     assert first["value"] == 1.0
     assert first["contribution"] > 0
-    assert first["description"]
+    assert first["description"] == views[0].descriptions[first["feature"]] != ""
     contributions = [reason["contribution"] for reason in answer["reasons"]]
     assert contributions == sorted(contributions, reverse=True)
 
