@@ -149,6 +149,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "DBT_TARGET_PATH": str(settings.dbt_target),
         "DBT_LOG_PATH": str(settings.dbt_target.parent / "logs"),
         "RISKLOOM_FEAST_REGISTRY": str(settings.feast_registry),
+        "RISKLOOM_FEAST_ONLINE": str(settings.feast_online),
         "BENTOML_HOME": str(settings.bentoml_home),
         **PATIENT_THREADS,
         "OTEL_SDK_DISABLED": "true",

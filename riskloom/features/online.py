@@ -107,7 +107,8 @@ class OnlineFeatures:
         except Exception as error:
             raise FeatureError(f"the online store does not answer for {view.name}: {type(error).__name__}") from error
         at, found = answers[0]
-        if at is None or found is None:
+        # SQLite has no answer for an entity it does not know; Redis one of empty values at the time zero
+        if at is None or found is None or at.timestamp() == 0:
             return None, {}
         return (at if at.tzinfo else at.replace(tzinfo=UTC)), found
 

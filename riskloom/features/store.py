@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -109,7 +110,8 @@ def materialise(
     names = [view.mart for view in views if view.name in written]
     if names:
         try:
-            store.materialize(start_date=as_of, end_date=as_of, feature_views=names)
+            with redirect_stdout(StringIO()):  # Feast prints its progress, in colours
+                store.materialize(start_date=as_of, end_date=as_of, feature_views=names)
         except Exception as error:
             raise FeatureError(f"{domain.name}: cannot write the online store: {error}") from error
     return Materialised(as_of=as_of, written=tuple(written), newer=tuple(newer))

@@ -1,0 +1,20 @@
+"""
+What the ``feast`` command line finds in this folder: the objects of every declared domain.
+
+They are made from dbt's manifest, so ``riskloom features parse`` comes first. ``riskloom features build`` applies the
+same objects and needs neither this file nor the command.
+"""
+
+from __future__ import annotations
+
+from riskloom.catalog import load_catalog
+from riskloom.features import load_views
+from riskloom.features.definitions import definitions
+from riskloom.settings import load_settings
+
+settings = load_settings()
+
+# Feast takes what bears a name in the module
+for domain in load_catalog().values():
+    for item in definitions(domain, load_views(domain, settings.dbt_target / "manifest.json"), settings.marts):
+        globals()[item.name] = item

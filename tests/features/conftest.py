@@ -1,0 +1,89 @@
+"""For each declared domain a home with simulated history, built marts and an applied feature store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from riskloom.catalog import Domain, load_catalog
+from riskloom.features import FeatureView, StoreLocation, apply, dbt, load_views, mart_path, open_store
+from riskloom.ingest import SimulationPlan, prepare_landing, write_simulation
+from riskloom.settings import Settings
+from riskloom.wiring import dbt_project, store_location
+
+if TYPE_CHECKING:
+    import feast
+
+CATALOG = load_catalog()
+START = datetime(2026, 1, 1, tzinfo=UTC)
+EVENTS = 2_000
+
+
+@dataclass(frozen=True)
+class Built:
+    """A domain whose marts are built and whose views are applied."""
+
+    domain: Domain
+    settings: Settings
+    views: tuple[FeatureView, ...]
+    as_of: datetime
+    location: StoreLocation
+
+    @property
+    def start(self) -> datetime:
+        """First instant of the decisions that training may use."""
+        return START
+
+    @property
+    def end(self) -> datetime:
+        """First instant whose decisions have not matured."""
+        return self.as_of - self.domain.label.maturity
+
+    def mart(self, name: str) -> Path:
+        """A mart's file."""
+        return mart_path(self.settings.marts, self.domain, name)
+
+    def store(self) -> feast.FeatureStore:
+        """The feature store."""
+        return open_store(self.location)
+
+
+@pytest.fixture(scope="session", params=sorted(CATALOG))
+def domain(request: pytest.FixtureRequest) -> Domain:
+    """A declared domain."""
+    return CATALOG[request.param]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, domain: Domain) -> Built:
+    """The domain with simulated history, up to and including the feature store; nothing is online yet."""
+    settings = Settings(home=tmp_path_factory.mktemp(domain.name))
+    days = domain.label.maturity.days + 20
+    plan = SimulationPlan(start=START, days=days, events=EVENTS, seed=11)
+    write_simulation(domain, plan, settings.landing / domain.name)
+    prepare_landing(domain, settings.landing)
+    as_of = START + timedelta(days=days)
+    project = dbt_project(settings)
+    dbt.build(domain, project, as_of=as_of)
+    views = load_views(domain, project.manifest)
+    location = store_location(settings)
+    apply(open_store(location), domain, views, settings.marts)
+    return Built(domain, settings, views, as_of, location)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.needs("redis-server"))])
+def online(request: pytest.FixtureRequest, built: Built, tmp_path: Path) -> Built:
+    """The same with an empty online store and a registry of its own: SQLite, then a real Redis."""
+    target: Path | str = tmp_path / "online.db"
+    if request.param == "redis":
+        target = request.getfixturevalue("redis_server")
+        import redis  # noqa: PLC0415
+
+        redis.Redis.from_url(str(target)).flushdb()
+    location = StoreLocation(repo=built.location.repo, registry=tmp_path / "registry.db", online=target)
+    apply(open_store(location), built.domain, built.views, built.settings.marts)
+    return replace(built, location=location)
