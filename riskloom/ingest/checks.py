@@ -33,6 +33,12 @@ class Value:
         """The value as text; an empty text is no value."""
         return f"nullif({self.sql}, '')" if self.kind == "VARCHAR" else f"CAST({self.sql} AS VARCHAR)"
 
+    @property
+    def is_missing(self) -> str:
+        """Whether there is no value."""
+        empty = f" OR {self.sql} = ''" if self.kind == "VARCHAR" else ""
+        return f"({self.sql} IS NULL{empty})"
+
 
 def used_columns(mapping: TableMapping) -> list[str]:
     """The source columns a mapping reads, each once."""
@@ -70,8 +76,9 @@ def checked_sql(
         given = _given(name, mapping.columns.get(name), values, clock, parameters)
         source = mapping.columns.get(name, ColumnSource(value=""))
         converted.append(f"{_converted(given, column, source, parameters)} AS v{nth}")
-        converted.append(f"{given.text} AS t{nth}")
-        checks.append(_reason(name, nth, column, parameters))
+        # Its text is only worth computing where there is something to say about it.
+        converted.append(f"{given.sql} AS g{nth}")
+        checks.append(_reason(name, f"v{nth}", Value(f"g{nth}", given.kind), column, parameters))
     checks += list(_time_reasons(list(table.columns), clock))
     reasons = ", ".join(f"{check} AS r{nth}" for nth, check in enumerate(checks))
     any_reason = ", ".join(["_problem", *(f"r{nth}" for nth in range(len(checks)))])
@@ -194,11 +201,12 @@ def _where_text(given: Value, pattern: str, target: str) -> str:
     return f"CASE WHEN regexp_full_match({text}, '{pattern}') THEN TRY_CAST({text} AS {target}) END"
 
 
-def _reason(name: str, nth: int, column: Column, parameters: Parameters) -> str:
-    """The first rule of its column that value ``v<nth>`` breaks, as text; null where it keeps all."""
-    value, found = f"v{nth}", f"', found ''' || left(t{nth}, {_SHOWN}) || ''''"
-    cases = [] if column.nullable else [f"WHEN t{nth} IS NULL THEN '{name}: expected a value, found nothing'"]
-    cases.append(f"WHEN {value} IS NULL AND t{nth} IS NOT NULL THEN '{name}: expected {_described(column)}' || {found}")
+def _reason(name: str, value: str, given: Value, column: Column, parameters: Parameters) -> str:
+    """The first rule of its column that ``value``, made of ``given``, breaks, as text; null where it keeps all."""
+    found = f"', found ''' || left({given.text}, {_SHOWN}) || ''''"
+    cases = [] if column.nullable else [f"WHEN {given.is_missing} THEN '{name}: expected a value, found nothing'"]
+    unread = f"{value} IS NULL AND NOT {given.is_missing}"
+    cases.append(f"WHEN {unread} THEN '{name}: expected {_described(column)}' || {found}")
     for condition, expected in _bounds(value, column, parameters):
         cases.append(f"WHEN {condition} THEN '{name}: expected ' || {parameters.add(expected)} || {found}")
     return f"CASE {' '.join(cases)} END"
