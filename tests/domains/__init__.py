@@ -1,0 +1,1 @@
+"""Each domain's own code."""
