@@ -79,7 +79,9 @@ def parse(project: DbtProject) -> Path:
     return project.manifest
 
 
-def build(domain: Domain, project: DbtProject, *, as_of: datetime, full_refresh: bool = False) -> BuildReport:
+def build(
+    domain: Domain, project: DbtProject, *, as_of: datetime, full_refresh: bool = False, unit_tests: bool = False
+) -> BuildReport:
     """
     Build and test a domain's marts, working only on days that have changed since the last build.
 
@@ -88,6 +90,7 @@ def build(domain: Domain, project: DbtProject, *, as_of: datetime, full_refresh:
         project: Where dbt works.
         as_of: The instant whose state is published as the current one; timezone-aware.
         full_refresh: Build everything anew; needed after a model's SQL has changed.
+        unit_tests: Run dbt's unit tests too; they depend on the SQL alone, so once it is tested they say nothing new.
 
     Raises:
         FeatureError: A model or a test failed, or dbt did not start; each is named with its message.
@@ -96,6 +99,8 @@ def build(domain: Domain, project: DbtProject, *, as_of: datetime, full_refresh:
     arguments = ["build", "--select", selection(domain), "--vars", json.dumps(variables(domain, as_of))]
     if full_refresh:
         arguments.append("--full-refresh")
+    if not unit_tests:
+        arguments += ["--exclude-resource-type", "unit_test"]
     results = _run(project, arguments, artefact="run_results.json")
     nodes = list(_outcomes(results))
     return BuildReport(

@@ -65,6 +65,7 @@ def load_views(domain: Domain, manifest: Path) -> tuple[FeatureView, ...]:
         CatalogError: A view is declared wrongly; every mistake is listed.
     """
     views: list[FeatureView] = []
+    files: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for node in sorted(_models(manifest), key=lambda node: str(node["name"])):
         meta = node.get("config", {}).get("meta", {}).get("feature_view")
@@ -82,7 +83,8 @@ def load_views(domain: Domain, manifest: Path) -> tuple[FeatureView, ...]:
             continue
         mistakes.extend(Mistake(file, f"{key}.{where}", *rest) for where, *rest in _misfits(domain, declaration, node))
         views.append(_view(domain, declaration, node))
-    mistakes.extend(_repeated(domain, views))
+        files[node["name"]] = file
+    mistakes.extend(_repeated(domain, views, files))
     if mistakes:
         raise CatalogError(mistakes)
     if not views:
@@ -146,12 +148,13 @@ def _misfits(domain: Domain, declaration: _Declaration, node: dict[str, Any]) ->
         yield "columns", "at least one feature beside join key and timestamps", "none"
 
 
-def _repeated(domain: Domain, views: list[FeatureView]) -> Iterator[Mistake]:
+def _repeated(domain: Domain, views: list[FeatureView], files: Mapping[str, str]) -> Iterator[Mistake]:
     """Features whose name another view, or the event table's columns and request features, already bear."""
     owners = dict.fromkeys(domain.event_table.columns, domain.event_table.name)
     owners |= dict.fromkeys(domain.request_features, "request_features")
     for view in views:
         for name in view.features:
             if name in owners:
-                yield Mistake(view.mart, f"columns.{name}", "a name once in a domain", f"it in {owners[name]} too")
+                key = f"models.{view.mart}.columns.{name}"
+                yield Mistake(files[view.mart], key, "a name once in a domain", f"it in {owners[name]} too")
             owners.setdefault(name, view.mart)

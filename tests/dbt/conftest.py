@@ -40,10 +40,10 @@ class Home:
             environment=environment(self.settings),
         )
 
-    def build(self, as_of: datetime, *, full_refresh: bool = False) -> dbt.BuildReport:
+    def build(self, as_of: datetime, *, unit_tests: bool = False) -> dbt.BuildReport:
         """Build the marts from what has landed."""
         prepare_landing(self.domain, self.settings.landing)
-        self.reports.append(dbt.build(self.domain, self.project, as_of=as_of, full_refresh=full_refresh))
+        self.reports.append(dbt.build(self.domain, self.project, as_of=as_of, unit_tests=unit_tests))
         return self.reports[-1]
 
     def mart(self, name: str) -> Path:
@@ -132,5 +132,5 @@ def at_once(tmp_path_factory: pytest.TempPathFactory, card_domain: Domain, world
     """Built on day 60 from everything, for the first time."""
     home = Home(card_domain, Settings(home=tmp_path_factory.mktemp("once")))
     world.land(card_domain, home.settings.landing, "all")
-    home.build(END)
+    home.build(END, unit_tests=True)
     return home
