@@ -56,7 +56,7 @@ bench: setup ## Measure speed beside its peers and write docs/benchmarks/*.json;
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: setup ## Take the pictures in docs/images from a fresh demo
-	@$(BIN)/python tests/browser/screenshots.py
+	@$(BIN)/python -m tests.browser.screenshots
 
 setup: $(SETUP) ## Make the environment in .venv; quick when it is up to date
 	@:

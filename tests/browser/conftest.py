@@ -1,0 +1,68 @@
+"""The demo, run once at a small size with all its services on free ports, and a browser to look at it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Browser, Page
+from rich.console import Console
+
+from riskloom.settings import Settings
+from riskloom.stack.demo import Demo, DemoPlan, DomainResult
+from riskloom.stack.prepare import airflow_password
+from riskloom.stack.progress import Progress
+from riskloom.stack.services import urls
+from riskloom.stack.source import Size
+from tests.browser.screens import chromium, new_page
+from tests.conftest import free_port
+
+#: The least with which training has enough frauds to judge by.
+SMALL = Size(days=75, events=60_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """A demo whose services still run."""
+
+    settings: Settings
+    results: list[DomainResult]
+    urls: dict[str, str]
+    password: str
+    api_key: str
+
+
+@pytest.fixture(scope="session")
+def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
+    """The demo's results and where its services are."""
+    settings = Settings(
+        home=tmp_path_factory.mktemp("demo") / "home",
+        airflow_port=free_port(),
+        scoring_port=free_port(),
+        monitoring_port=free_port(),
+    )
+    plan = DemoPlan(data="simulated", data_dir=None, now=datetime.now(UTC), size=SMALL, live_events=200)
+    demo = Demo(settings, plan, Progress(Console(file=sys.stderr)))
+    try:
+        results = demo.run()
+        yield Show(settings, results, urls(settings), airflow_password(settings), demo.api_key)
+    finally:
+        demo.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The installed Chromium."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own session."""
+    opened = new_page(browser)
+    yield opened
+    opened.context.close()
