@@ -1,0 +1,82 @@
+"""One Airflow home for the session, and processes that load and run the DAG files in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riskloom.catalog import Domain, load_catalog
+from riskloom.features import dbt
+from riskloom.settings import PROJECT_ROOT, Settings, environment
+from riskloom.wiring import dbt_project
+
+CATALOG = load_catalog()
+
+
+@pytest.fixture(scope="session", params=sorted(CATALOG))
+def domain(request: pytest.FixtureRequest) -> Domain:
+    """A declared domain."""
+    return CATALOG[request.param]
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a run-time home that has dbt's manifest and nothing else."""
+    settings = Settings(home=tmp_path_factory.mktemp("dags") / "home")
+    dbt.parse(dbt_project(settings))
+    return settings
+
+
+@pytest.fixture(scope="session")
+def described(parsed: Settings) -> dict[str, Any]:
+    """What the DAG files hold where dbt's manifest is there."""
+    return describe(parsed)
+
+
+@pytest.fixture(scope="session")
+def described_without_manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the DAG files hold before dbt's project was ever parsed."""
+    return describe(Settings(home=tmp_path_factory.mktemp("dags") / "empty"))
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """Load the DAG files in a process of its own."""
+    document: dict[str, Any] = json.loads(call("tests.dags.describe", airflow_environment(settings)))
+    return document
+
+
+def call(module: str, env: Mapping[str, str], *arguments: str) -> str:
+    """Run a module; give its last line, or fail with what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT_ROOT,
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6_000:]
+    return done.stdout.strip().splitlines()[-1]
+
+
+def airflow_environment(settings: Settings) -> dict[str, str]:
+    """This process's environment without Airflow's own variables, plus those of a home below ``settings.home``."""
+    inherited = {name: value for name, value in environment(settings).items() if not name.startswith("AIRFLOW")}
+    return {
+        **inherited,
+        "AIRFLOW_HOME": str(settings.airflow_home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(settings.project / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "AIRFLOW__COSMOS__CACHE_DIR": str(settings.airflow_home / "cosmos"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{settings.airflow_home}/airflow.db",
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }

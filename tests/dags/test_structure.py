@@ -1,0 +1,139 @@
+"""What the DAG files hold, for every declared domain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from riskloom.catalog import Domain
+
+STAGES = ("features", "training", "monitoring")
+#: What a file that is read every half minute must not import.
+HEAVY = {"bentoml", "dbt", "duckdb", "evidently", "feast", "lightgbm", "pandas", "pyarrow", "scipy", "sklearn"}
+
+
+def uri(domain: Domain, name: str) -> str:
+    return f"riskloom://{domain.name}/{name}"
+
+
+@pytest.fixture(params=STAGES)
+def stage(request: pytest.FixtureRequest) -> str:
+    """A stage with a DAG a domain."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def dag(described: dict[str, Any], domain: Domain, stage: str) -> dict[str, Any]:
+    """The DAG of a domain's stage, described."""
+    found: dict[str, Any] = described["dags"][f"{domain.name}__{stage}"]
+    return found
+
+
+def test_every_file_loads_quickly_and_lightly(described: dict[str, Any]) -> None:
+    """No file has an import error, nothing heavy is imported, and all of them take seconds."""
+    assert described["import_errors"] == {}
+    assert HEAVY & set(described["modules"]) == set()
+    assert described["seconds"] < 30
+
+
+def test_there_is_a_dag_for_every_domain_and_stage(described: dict[str, Any], domain: Domain) -> None:
+    """A declared domain has its DAGs without a line of code, in the file of the stage."""
+    files = {name: dag["file"] for name, dag in described["dags"].items() if name.startswith(f"{domain.name}__")}
+    assert files == {f"{domain.name}__{stage}": f"{stage}.py" for stage in STAGES}
+
+
+def test_a_dag_says_what_it_is(dag: dict[str, Any], domain: Domain, stage: str) -> None:
+    """Title, tags, owner and documentation come from the declaration."""
+    assert dag["tags"] == sorted([domain.name, stage])
+    assert domain.title in dag["title"]
+    assert dag["owner"] == domain.owner
+    assert domain.title in dag["doc"]
+    assert len(dag["doc"]) > 200
+
+
+def test_runs_do_not_overlap_nor_pile_up(dag: dict[str, Any]) -> None:
+    """One run at a time, none for the past, none for ever."""
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+    assert dag["dagrun_timeout"] <= 86_400
+
+
+def test_the_form_explains_itself(dag: dict[str, Any]) -> None:
+    """Each field has a title, a description and a type; the instant is a date with time, or empty."""
+    for name, field in dag["params"].items():
+        assert field["schema"]["title"], name
+        assert field["description"], name
+        assert field["schema"]["type"], name
+    as_of = dag["params"]["as_of"]
+    assert as_of["value"] is None
+    assert (as_of["schema"]["format"], as_of["schema"]["type"]) == ("date-time", ["null", "string"])
+
+
+def test_tasks_end_and_are_tried_again(dag: dict[str, Any]) -> None:
+    """What may hang has a time limit, and whatever does not run dbt is tried again."""
+    for name, task in dag["tasks"].items():
+        if task["operator"] not in {"ApprovalOperator", "EmptyOperator"} and not name.endswith("_done"):
+            assert task["timeout"], name
+        if not name.startswith("dbt"):
+            assert task["retries"] == 2, name
+
+
+def test_assets_wire_the_stages(described: dict[str, Any], domain: Domain) -> None:
+    """Features start training; either starts monitoring; each stage announces one asset."""
+    dags = {stage: described["dags"][f"{domain.name}__{stage}"] for stage in STAGES}
+    assert dags["features"]["starts_from"] == []
+    assert dags["training"]["starts_from"] == [uri(domain, "features")]
+    assert dags["monitoring"]["starts_from"] == [uri(domain, "features"), uri(domain, "model")]
+    outlets = {
+        stage: {name: task["outlets"] for name, task in dag["tasks"].items() if task["outlets"]}
+        for stage, dag in dags.items()
+    }
+    assert outlets == {
+        "features": {"publish": [uri(domain, "features")]},
+        "training": {"promote": [uri(domain, "model")]},
+        "monitoring": {"verdict": [uri(domain, "verdict")]},
+    }
+
+
+def test_only_dbt_takes_the_pool(described: dict[str, Any], domain: Domain) -> None:
+    """The process that writes DuckDB holds the one slot; the tasks that wait for its models hold none."""
+    pooled = {
+        name
+        for dag_id, dag in described["dags"].items()
+        if dag_id.startswith(f"{domain.name}__")
+        for name, task in dag["tasks"].items()
+        if task["pool"] == "duckdb"
+    }
+    assert pooled == {"dbt.dbt_producer_watcher"}
+
+
+def test_there_is_a_task_for_each_model(described: dict[str, Any], domain: Domain) -> None:
+    """Every mart of the domain is a task, dbt's tests run in the same process, and publishing waits for all of them."""
+    tasks = described["dags"][f"{domain.name}__features"]["tasks"]
+    models = {name for name in tasks if name.startswith("dbt.") and name.endswith("_run")}
+    assert f"dbt.{domain.name}__subjects_run" in models
+    assert f"dbt.{domain.name}__labels_run" in models
+    assert {"test", "unit_test", "model"} <= set(tasks["dbt.dbt_producer_watcher"]["flags"])
+    assert "dbt.dbt_producer_watcher_done" in tasks["publish"]["upstream"]
+    assert all(tasks[name]["retries"] == 0 for name in models)
+
+
+def test_no_secret_is_stored_with_a_task(described: dict[str, Any], domain: Domain) -> None:
+    """Airflow keeps and shows a task's environment, so it names folders and limits only."""
+    tasks = described["dags"][f"{domain.name}__features"]["tasks"]
+    given = {name for task in tasks.values() for name in task["environment"] or {}}
+    assert given == {"RISKLOOM_HOME", "RISKLOOM_DUCKDB_THREADS", "RISKLOOM_DUCKDB_MEMORY", "DBT_LOG_PATH"}
+
+
+def test_without_a_manifest_the_dag_is_there_and_stops(
+    described_without_manifest: dict[str, Any], domain: Domain
+) -> None:
+    """Before dbt's project was parsed the file loads, and one task stands where the models will be."""
+    assert described_without_manifest["import_errors"] == {}
+    tasks = described_without_manifest["dags"][f"{domain.name}__features"]["tasks"]
+    assert {name: task["upstream"] for name, task in tasks.items()} == {
+        "check_landing": [],
+        "dbt": ["check_landing"],
+        "publish": ["check_landing", "dbt"],
+    }
