@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from starlette.testclient import TestClient
 
@@ -138,19 +137,23 @@ def serving(world: World, *, command: list[str], cwd: Path, port: int, uses_chec
         wait_until(lambda: is_ready(url), seconds=180)
         yield Server(url, world, log, process)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=20)
-        finally:
-            kill_group(process.pid)
+        stop(process)
 
 
-def kill_group(group: int) -> None:
-    """End what may be left of a process group."""
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server and its workers, which BentoML puts into sessions of their own, by their ids."""
     try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+        workers = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        workers = []
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(timeout=20)
+    for worker in psutil.wait_procs(workers, timeout=10)[1]:
+        worker.kill()
 
 
 def server_environment(settings: Settings, *, uses_checkout: bool = True) -> dict[str, str]:
