@@ -64,7 +64,7 @@ class Ranking:
         """First row of each bin; equal scores share a bin, so there may be fewer bins than asked for."""
         wanted = np.arange(1, bins) * len(self.scores) // bins
         starts = np.append(0, self.ends[:-1] + 1)  # of each run of equal scores
-        return np.unique(starts[np.searchsorted(starts, wanted, side="right") - 1])
+        return np.unique(np.append(0, starts[np.searchsorted(starts, wanted, side="right") - 1]))
 
     def _drawn(self, weights: FloatArray | None) -> FloatArray:
         return np.ones((1, len(self.order))) if weights is None else weights[:, self.order]
