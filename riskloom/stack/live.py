@@ -23,6 +23,10 @@ from riskloom.errors import ServiceError
 #: The service stamps this itself: it is the moment of the decision.
 _STAMPED = "observed_at"
 _OK = 200
+#: Answers after which an event is sent again, as the service asks its callers to: no decision was made.
+_TEMPORARY = {503, 504}
+_ATTEMPTS = 4
+_PAUSE = 0.5
 
 
 @dataclass(slots=True)
@@ -31,12 +35,16 @@ class LiveReport:
     What came back.
 
     Attributes:
+        outcomes: Answers with a decision, by outcome.
+        refused: Events without one: status codes, or the kind of connection error, with their number.
+        repeated: How often an event was sent again because the service could not answer just then.
+        degraded: Decisions on stale or missing features.
         latencies_ms: From sending to the whole answer, as the caller sees it, in milliseconds.
-        refused: Status codes other than 200, or the kind of connection error, with their number.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
     degraded: int = 0
     latencies_ms: list[float] = field(default_factory=list)
 
@@ -103,15 +111,25 @@ def send(
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     bodies = [json.dumps(event).encode() for event in events]
 
+    def attempt(client: httpx.Client, body: bytes) -> tuple[httpx.Response | str, float]:
+        started = time.perf_counter()
+        try:
+            answer: httpx.Response | str = client.post(path, content=body)
+        except httpx.HTTPError as error:
+            answer = type(error).__name__
+        return answer, (time.perf_counter() - started) * 1000
+
     def share(number: int) -> Iterator[tuple[httpx.Response | str, float]]:
         with httpx.Client(headers=headers, timeout=10, trust_env=False) as client:
             for body in bodies[number::connections]:
-                started = time.perf_counter()
-                try:
-                    answer: httpx.Response | str = client.post(path, content=body)
-                except httpx.HTTPError as error:
-                    answer = type(error).__name__
-                yield answer, (time.perf_counter() - started) * 1000
+                for left in range(_ATTEMPTS - 1, -1, -1):
+                    answer, milliseconds = attempt(client, body)
+                    if not left or isinstance(answer, str) or answer.status_code not in _TEMPORARY:
+                        yield answer, milliseconds
+                        break
+                    with counting:
+                        result.repeated += 1
+                    time.sleep(_PAUSE)
 
     def work(number: int) -> None:
         for answer, milliseconds in share(number):

@@ -25,12 +25,9 @@ def print_summary(
         _print_live(console, result)
         _print_verdict(console, result)
     console.rule("Where to look", align="left")
-    table = Table.grid(padding=(0, 2))
-    for title, url in urls.items():
-        table.add_row(title, url)
-    table.add_row("Airflow log-in", f"{AIRFLOW_USER} / {password}")
-    table.add_row("API key (this demo)", api_key)
-    console.print(table)
+    ways_in = {**urls, "Airflow log-in": f"{AIRFLOW_USER} / {password}", "API key (this demo)": api_key}
+    for title, value in ways_in.items():
+        console.print(f"{title:<22}{value}", markup=False, highlight=False, soft_wrap=True)
     for problem in problems(results):
         console.print(f"Problem: {problem}", style="bold red", markup=False, soft_wrap=True)
 
@@ -53,7 +50,7 @@ def _print_champion(console: Console, result: DomainResult) -> None:
     )
     table = Table("Metric (newest matured decisions)", _right("value"), _right("95 % interval"), box=None)
     for name, estimate in model.metrics.items():
-        table.add_row(name, _number(estimate.value), _interval(estimate))
+        table.add_row(name.replace("_", " "), _number(estimate.value), _interval(estimate))
     console.print(table)
 
 
@@ -65,7 +62,8 @@ def _print_live(console: Console, result: DomainResult) -> None:
     console.print(
         f"\nScored: {live.sent:,} live events: {outcomes or 'none answered'}; "
         f"latency p50 {live.latency_ms(50):.1f} ms, p99 {live.latency_ms(99):.1f} ms (caller's side); "
-        f"{live.degraded:,} with stale or missing features",
+        f"{live.degraded:,} with stale or missing features"
+        + (f"; {live.repeated:,} sent again, the service being busy" if live.repeated else ""),
         highlight=False,
     )
 

@@ -75,13 +75,17 @@ def test_images_start_the_same_by_themselves(inside: Settings) -> None:
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_containers_have_the_environment_of_up(name: str, inside: Settings) -> None:
+def test_containers_have_the_environment_of_up(name: str, inside: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `riskloom up` sets for a process is set in its container, to the container's paths."""
+    monkeypatch.setattr(os, "environ", {})  # so that only what we set is left
     expected = airflow_environment(inside) if name.startswith("airflow") else environment(inside)
     found = environment_of(name)
-    set_by_us = {key for key in expected if key not in os.environ and key != "RISKLOOM_REDIS_URL"}
-    set_by_us -= {"RISKLOOM_ONLINE_STORE", "RISKLOOM_DUCKDB_THREADS", "RISKLOOM_DUCKDB_MEMORY"}  # a choice, defaults
-    set_by_us -= {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL"}  # another host
+    set_by_us = set(expected) - {"RISKLOOM_DUCKDB_THREADS", "RISKLOOM_DUCKDB_MEMORY"}  # these have their defaults
+    set_by_us -= {
+        "RISKLOOM_ONLINE_STORE",
+        "RISKLOOM_REDIS_URL",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
+    }  # other hosts
 
     assert {key: found.get(key) for key in set_by_us} == {key: expected[key] for key in set_by_us}
 

@@ -25,10 +25,14 @@ class Handler(BaseHTTPRequestHandler):
     """Answers as the body asks: a number as its status code, else a decision with that outcome."""
 
     protocol_version = "HTTP/1.1"
+    busy = True
 
     def do_POST(self) -> None:
         """Answer one event."""
         wish = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["wish"]
+        if wish == "busy at first":
+            wish = 504 if self.busy else "approve"
+            type(self).busy = False
         status = wish if isinstance(wish, int) else 200
         if self.headers["Authorization"] != "Bearer right":
             status = 401
@@ -69,9 +73,17 @@ def test_answers_are_counted_by_outcome_and_status(service: str, domain: Domain)
 
     assert report.outcomes == {"approve": 7, "review": 3}
     assert report.refused == {"422": 1, "503": 1}
+    assert report.repeated == 3
     assert (report.sent, report.degraded, len(report.latencies_ms)) == (12, 3, 10)
     assert seen == list(range(1, 13))
     assert 0 < report.latency_ms(50) <= report.latency_ms(99)
+
+
+def test_an_event_is_sent_again_after_a_timeout(service: str, domain: Domain) -> None:
+    """A service that could not answer just then is asked again, and the event counts once, with its decision."""
+    report = send(service, domain, "right", [{"wish": "busy at first"}], connections=1, report=lambda _: None)
+
+    assert (report.outcomes, report.refused, report.repeated) == ({"approve": 1}, {}, 1)
 
 
 def test_a_wrong_key_is_counted_as_refused(service: str, domain: Domain) -> None:
