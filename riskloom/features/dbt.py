@@ -14,6 +14,9 @@ from typing import Any
 from riskloom.catalog import Domain
 from riskloom.errors import FeatureError
 
+#: dbt in a process of its own, with this interpreter; run as a module it would be imported twice.
+COMMAND = (sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet")
+
 _SHOWN_LINES = 20
 _MESSAGE_LENGTH = 600
 
@@ -130,9 +133,13 @@ def _run(project: DbtProject, arguments: Sequence[str], *, artefact: str | None)
     path = project.target / artefact if artefact else None
     if path is not None:
         path.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", *arguments]
     done = subprocess.run(
-        command, cwd=project.folder, env=dict(project.environment), capture_output=True, text=True, check=False
+        [*COMMAND, *arguments],
+        cwd=project.folder,
+        env=dict(project.environment),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
     if done.returncode == 0 and (path is None or results):

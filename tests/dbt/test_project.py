@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ def test_documentation_is_generated(at_once: Home) -> None:
     """Dbt's documentation comes out in one page that anyone can open."""
     variables = json.dumps(dbt.variables(at_once.domain, END))
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "--quiet", "docs", "generate", "--static", "--vars", variables],
+        [*dbt.COMMAND, "docs", "generate", "--static", "--vars", variables],
         cwd=PROJECT,
         env={**os.environ, **environment(at_once.settings)},
         capture_output=True,
@@ -132,7 +131,7 @@ def test_unit_tests_run_where_they_are_asked_for(at_once: Home, in_steps: Steps,
 def test_a_variable_that_is_missing_is_named(at_once: Home, tmp_path: Path) -> None:
     """Without as_of there is no honest state to publish; dbt stops and says which variable to pass."""
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "--quiet", "compile", "--select", "stg_payments__transactions+1"],
+        [*dbt.COMMAND, "compile", "--select", "stg_payments__transactions+1", "--vars", "{maturity: 7d}"],
         cwd=PROJECT,
         env={**os.environ, **environment(at_once.settings), "DBT_TARGET_PATH": str(tmp_path)},
         capture_output=True,
