@@ -45,11 +45,10 @@ def models(
         document = {"champion": record.champion, "challenger": record.challenger, "versions": rows}
         typer.echo(json.dumps(document, sort_keys=True))
         return
-    table = Table("version", "role", "kind", "metric", "value", "95 % interval", "gate", "learned until")
+    table = Table("version", "role", "kind", "on the holdout", "gate", "learned until")
     for row in rows:
-        table.add_row(
-            *(str(row[key]) for key in ("version", "role", "kind", "metric", "value", "interval", "gate", "until"))
-        )
+        figure = f"{row['metric']} {row['value']} ({row['interval']})" if row["metric"] else ""
+        table.add_row(row["version"], row["role"], row["kind"], figure, row["gate"], row["until"][:10])
     Console().print(table if rows else f"{name} has no models yet: riskloom train {name}")
 
 
