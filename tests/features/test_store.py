@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from riskloom.errors import FeatureError
 from riskloom.features import StoreLocation, apply, ensure_feature_service, open_store
+from riskloom.features.definitions import definitions
 from riskloom.features.store import redis_connection
 from tests.features.conftest import Built
 
@@ -79,6 +81,14 @@ def test_a_model_version_has_its_feature_service(built: Built) -> None:
         ensure_feature_service(store, built.domain, built.views, name=name, features=chosen[:1])
     with pytest.raises(FeatureError, match="has the features nonsense"):
         ensure_feature_service(store, built.domain, built.views, name=f"{name}b", features=["nonsense"])
+
+
+def test_feasts_own_command_line_finds_the_same_objects(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``feature_repo`` offers by name is what ``features build`` applies."""
+    monkeypatch.setenv("RISKLOOM_HOME", str(built.settings.home))
+    module = runpy.run_path(str(built.location.repo / "definitions.py"))
+    for item in definitions(built.domain, built.views, built.settings.marts):
+        assert module[item.name] == item
 
 
 def test_a_broken_configuration_is_named(built: Built, tmp_path: Path) -> None:

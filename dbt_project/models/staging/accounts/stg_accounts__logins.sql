@@ -31,7 +31,9 @@ renamed as (
 
 select * from renamed
 {% if restart is not none %}
-    where login_id not in (
-        select login_id from {{ this }} where observed_on < cast('{{ restart }}' as date)
+    where not exists (
+        select 1
+        from {{ this }} as earlier
+        where earlier.login_id = renamed.login_id and earlier.observed_on < cast('{{ restart }}' as date)
     )
 {% endif %}

@@ -33,7 +33,9 @@ renamed as (
 
 select * from renamed
 {% if restart is not none %}
-    where transaction_id not in (
-        select transaction_id from {{ this }} where observed_on < cast('{{ restart }}' as date)
+    where not exists (
+        select 1
+        from {{ this }} as earlier
+        where earlier.transaction_id = renamed.transaction_id and earlier.observed_on < cast('{{ restart }}' as date)
     )
 {% endif %}
