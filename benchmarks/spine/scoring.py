@@ -21,7 +21,7 @@ from riskloom.access import create_key, score_scope
 from riskloom.catalog import Domain
 from riskloom.errors import ServiceError
 from riskloom.features import materialise
-from riskloom.registry import LoadedModel, load_model
+from riskloom.registry import LoadedModel, feature_service_name, load_model
 from riskloom.settings import Settings, environment
 from riskloom.stack.live import read_events, wait_until_scored
 from riskloom.stack.services import Service, services
@@ -124,7 +124,7 @@ def _peer_configuration(domain: Domain, built: Built, model: LoadedModel) -> dic
             "entity_key_serialization_version": config.entity_key_serialization_version,
             "repo_path": str(config.repo_path),
         },
-        "feature_service": model.manifest.feature_service,
+        "feature_service": feature_service_name(domain.name, model.version),
         "features": list(model.manifest.feature_names),
         "join_keys": sorted({view.join_key for view in built.views}),
         "model": str(model_store(built.settings).folder(domain.name, model.version) / "model.txt"),

@@ -4,7 +4,14 @@ from riskloom.registry.manifest import Calibration, Estimate, FeatureSpec, Kind,
 from riskloom.registry.model import LoadedModel, load_folder, load_model
 from riskloom.registry.record import Change, Record, challenge, promote, read_record, rollback
 from riskloom.registry.signing import ensure_signing_key, load_public_key
-from riskloom.registry.store import ModelStore, ModelVersion, read_verdict, save_model, write_verdict
+from riskloom.registry.store import (
+    ModelStore,
+    ModelVersion,
+    feature_service_name,
+    read_verdict,
+    save_model,
+    write_verdict,
+)
 from riskloom.registry.verdict import Verdict
 
 __all__ = [
@@ -22,6 +29,7 @@ __all__ = [
     "Windows",
     "challenge",
     "ensure_signing_key",
+    "feature_service_name",
     "load_folder",
     "load_model",
     "load_public_key",

@@ -76,7 +76,6 @@ class ModelManifest(_Part):
     kind: Kind
     params: dict[str, Parameter]
     features: tuple[FeatureSpec, ...] = Field(min_length=1)
-    feature_service: str
     request_features: tuple[str, ...]
     calibration: Calibration
     threshold: Probability

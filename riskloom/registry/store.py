@@ -45,12 +45,22 @@ class ModelVersion:
     folder: Path
     is_new: bool
 
+    @property
+    def feature_service(self) -> str:
+        """The name of the feature service with the features this version reads."""
+        return feature_service_name(self.domain, self.version)
+
 
 class _SignedVerdict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     manifest: Digest
     verdict: Verdict
+
+
+def feature_service_name(domain_name: str, version: str) -> str:
+    """A version's feature service in Feast; not in the manifest, which is signed before there is a version."""
+    return f"{domain_name}__v{version}"
 
 
 @dataclass(frozen=True)

@@ -131,8 +131,8 @@ def train_and_save(
         on_progress=on_progress,
     )
     documents = write_card(domain, outcome)
-    source.ensure_service(outcome.manifest.feature_service, outcome.manifest.feature_names)
     saved = save_model(models, outcome.manifest, outcome.payload, outcome.verdict, documents=documents)
+    source.ensure_service(saved.feature_service, outcome.manifest.feature_names)
     record = read_record(registry, domain.name)
     if saved.version not in {record.champion, record.challenger}:
         challenge(registry, domain.name, saved.version, by=by, why=f"trained as of {isoformat(as_of)}", at=at)

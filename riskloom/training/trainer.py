@@ -194,11 +194,6 @@ def compare(
     return Champion(champion.version, contend(domain, holdout, champion, replicates=replicates).evaluation, note=note)
 
 
-def feature_service_name(domain: Domain, features: Sequence[str]) -> str:
-    """The name of the feature service that holds exactly these features; models with the same list share it."""
-    return f"{domain.name}_{digest(canonical_json(list(features)))[:12]}"
-
-
 def _describe(
     domain: Domain,
     windows: TrainingWindows,
@@ -215,7 +210,6 @@ def _describe(
         kind=trained.fitted.kind,
         params=dict(trained.fitted.setting),
         features=tuple(_feature_specs(rows)),
-        feature_service=feature_service_name(domain, rows.features),
         request_features=tuple(name for name in rows.features if name in domain.request_features),
         calibration=trained.calibration,
         threshold=trained.threshold,

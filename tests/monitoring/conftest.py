@@ -48,7 +48,6 @@ def model() -> LoadedModel:
         kind="lightgbm",
         params={},
         features=tuple(FeatureSpec(name=name, reference=0.0, missing=0.0, importance=0.0) for name in FEATURES),
-        feature_service="any",
         request_features=(),
         calibration=Calibration(method="none", raw=(0.0, 1.0), probability=(0.0, 1.0)),
         threshold=0.2,

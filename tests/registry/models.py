@@ -59,7 +59,6 @@ def make_model(kind: Kind = "lightgbm", *, threshold: float = 0.5) -> tuple[Mode
             FeatureSpec(name=name, reference=float(median), missing=0.0, importance=0.1)
             for name, median in zip(FEATURES, medians, strict=True)
         ),
-        feature_service="service",
         request_features=(),
         calibration=Calibration(method="beta", raw=(0.0, 0.5, 1.0), probability=(0.0, 0.2, 0.9)),
         threshold=threshold,

@@ -74,8 +74,8 @@ def test_the_whole_way(place: Place, frame: pd.DataFrame) -> None:
     assert (outcome["version"], outcome["passed"], outcome["is_new"]) == ("1", True, True)
     assert json.loads(json.dumps(outcome)) == outcome
     assert read_record(place.registry, place.domain.name).challenger == "1"
-    manifest = load_model(place.models, place.domain.name, "1").manifest
-    assert source.services == {manifest.feature_service: FEATURES}
+    assert load_model(place.models, place.domain.name, "1").manifest.feature_names == FEATURES
+    assert source.services == {f"{place.domain.name}__v1": FEATURES}
     assert place.promote("1") | {"domain": ""} == {
         "domain": "",
         "version": "1",
