@@ -13,7 +13,7 @@ import numpy as np
 from riskloom.catalog import Domain
 from riskloom.errors import TrainingError
 from riskloom.registry import Calibration, FeatureSpec, LoadedModel, ModelManifest, Verdict
-from riskloom.registry.manifest import canonical_json, digest
+from riskloom.registry.manifest import digest
 from riskloom.registry.scorers import open_scorer
 from riskloom.training.calibration import apply_calibration, fit_calibration
 from riskloom.training.candidates import FittedModel, one_blas_thread
