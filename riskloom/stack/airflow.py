@@ -12,6 +12,7 @@ import httpx
 from riskloom.errors import ServiceError
 
 _POLL = 1.0
+_FOLLOW_POLL = 2.0  # the API server has the tasks themselves to answer
 _ENDED = {"success", "failed"}
 _TASK_LIMIT = 100  # tasks Airflow gives a page; its API's own maximum
 
@@ -125,7 +126,7 @@ class Airflow:
                 return DagRun(dag_id, run_id, state, wrong)
             if time.monotonic() > deadline:
                 raise ServiceError(f"the run {run_id!r} of {dag_id!r} is still {state} after {seconds:.0f} s")
-            time.sleep(_POLL)
+            time.sleep(_FOLLOW_POLL)
 
     def _tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
         tasks: dict[str, str] = {}
