@@ -1,14 +1,12 @@
 {#-
   How many frauds of an entity were confirmed within a span and not withdrawn since, at every instant at which a count
   changes: up when confirmed, down when withdrawn or when the span has passed. A sum over a trailing window would go
-  wrong where a chargeback has left the window and its reversal has not. `change` numbers the changes of an entity, so
-  the newest before a point is the one with the greatest number.
+  wrong where a chargeback has left the window and its reversal has not.
 -#}
 {% macro confirmed_counts(relation, entity, spans) -%}
   select
     entity_id,
-    at_us,
-    row_number() over (partition by entity_id order by at_us) as change
+    at_us
     {%- for span in spans %},
     cast(sum(sum(step_{{ span }})) over (partition by entity_id order by at_us) as bigint) as frauds_{{ span }}
     {%- endfor %}

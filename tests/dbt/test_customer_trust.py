@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import math
+import subprocess
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -85,6 +87,24 @@ def test_nothing_new_means_nothing_but_the_current_state_is_built(in_steps: Step
     before = {mart: rows(in_steps.home.mart(mart)) for mart in MARTS}
     in_steps.home.build(END)
     assert {mart: rows(in_steps.home.mart(mart)) for mart in MARTS} == before
+
+
+def test_the_portable_sql_gives_the_same(in_steps: Steps) -> None:
+    """What DuckDB does by ASOF joins gives, row by row, what plain window frames give, which run on any engine."""
+    views = ("customer_frauds", "terminal_activity", "terminal_risk")
+    home = in_steps.home
+    before = {view: rows(home.mart(view)) for view in views}
+    chosen = [f"{layer}{home.domain.name}__{view}" for view in views for layer in ("int_", "")]
+    variables = json.dumps({**dbt.variables(home.domain, END), "portable": True})
+    subprocess.run(
+        [*dbt.COMMAND, "run", "--full-refresh", "--select", *chosen, "--vars", variables],
+        cwd=home.project.folder,
+        env=dict(home.project.environment),
+        check=True,
+    )
+    compiled = home.settings.dbt_target / "compiled" / "riskloom" / "models" / "intermediate" / home.domain.name
+    assert "asof" not in (compiled / f"int_{home.domain.name}__terminal_risk.sql").read_text()
+    assert {view: rows(home.mart(view)) for view in views} == before
 
 
 def test_a_table_without_rows_is_no_obstacle_and_a_failing_test_is_named(

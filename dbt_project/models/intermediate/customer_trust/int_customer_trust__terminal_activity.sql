@@ -8,6 +8,7 @@ payments as (
     select
         terminal_id as entity_id,
         observed_us as at_us,
+        1 as payments,
         cast(amount * 100 as bigint) as amount_minor
     from {{ ref('stg_payments__transactions') }}
     where observed_us >= {{ work.context_from }}
@@ -17,26 +18,12 @@ terminals as (
     select distinct terminal_id as entity_id from {{ ref('stg_payments__transactions') }}
 ),
 
-timeline as (
-    select entity_id, at_us, amount_minor, false as is_snapshot
-    from payments
-    union all
-    select entity_id, {{ work.as_of }} as at_us, null, true
-    from terminals
+points as (
+    {{ points_of('payments', 'terminals', work) }}
 ),
 
 windowed as (
-    select
-        entity_id,
-        at_us,
-        is_snapshot,
-        {{ is_first_decision('not is_snapshot') }} as is_first_decision
-        {%- for span in spans %},
-        count(amount_minor) over past_{{ span }} as payments_{{ span }},
-        sum(amount_minor) over past_{{ span }} as amount_minor_{{ span }}
-        {%- endfor %}
-    from timeline
-    window {{ past_windows(spans) }}
+    {{ sums_of_past('payments', 'points', ['payments', 'amount_minor'], spans) }}
 )
 
 select
@@ -49,4 +36,3 @@ select
     {{ from_minor('amount_minor_' ~ span) }} / nullif(payments_{{ span }}, 0) as terminal_amount_mean_{{ span }}
     {%- endfor %}
 from windowed
-where is_snapshot or (at_us >= {{ work.points_from }} and is_first_decision)

@@ -14,7 +14,7 @@
 with
 
 payments as (
-    select terminal_id as entity_id, observed_us as at_us
+    select terminal_id as entity_id, observed_us as at_us, 1 as matured
     from {{ ref('stg_payments__transactions') }}
     where observed_us >= {{ work.context_from }}
 ),
@@ -23,45 +23,20 @@ terminals as (
     select distinct terminal_id as entity_id from {{ ref('stg_payments__transactions') }}
 ),
 
+points as (
+    {{ points_of('payments', 'terminals', work) }}
+),
+
+old_enough as (
+    {{ sums_of_past('payments', 'points', ['matured'], spans, delay_us=maturity) }}
+),
+
 confirmed as (
     {{ confirmed_counts(ref('int_customer_trust__confirmed_frauds'), 'terminal_id', spans) }}
 ),
 
-timeline as (
-    select entity_id, at_us, true as is_decision, false as is_snapshot, cast(null as bigint) as change from payments
-    union all
-    select entity_id, {{ work.as_of }} as at_us, false, true, null from terminals
-    union all
-    select entity_id, at_us, false, false, change from confirmed
-),
-
-windowed as (
-    select
-        entity_id,
-        at_us,
-        is_decision and {{ is_first_decision('is_decision') }} as is_point,
-        is_snapshot,
-        max(change) over all_past as change
-        {%- for span in spans %},
-        count(case when is_decision then 1 end) over past_{{ span }} as matured_{{ span }}
-        {%- endfor %}
-    from timeline
-    window {{ past_windows(spans, delay_us=maturity) }}
-),
-
-points as (
-    select * from windowed where is_snapshot or (is_point and at_us >= {{ work.points_from }})
-),
-
 counted as (
-    select
-        points.*
-        {%- for span in spans %},
-        coalesce(confirmed.frauds_{{ span }}, 0) as frauds_{{ span }}
-        {%- endfor %}
-    from points
-    left join confirmed
-        on points.entity_id = confirmed.entity_id and points.change = confirmed.change
+    {{ state_before('old_enough', 'confirmed', ['frauds_1d', 'frauds_7d', 'frauds_30d']) }}
 )
 
 select
@@ -70,8 +45,8 @@ select
     at_us,
     is_snapshot
     {%- for span in spans %},
-    frauds_{{ span }} as terminal_frauds_{{ span }},
+    coalesce(frauds_{{ span }}, 0) as terminal_frauds_{{ span }},
     matured_{{ span }} as terminal_matured_{{ span }},
-    cast(frauds_{{ span }} as double) / nullif(matured_{{ span }}, 0) as terminal_fraud_rate_{{ span }}
+    cast(coalesce(frauds_{{ span }}, 0) as double) / nullif(matured_{{ span }}, 0) as terminal_fraud_rate_{{ span }}
     {%- endfor %}
 from counted
