@@ -7,53 +7,45 @@
 
 with
 
-decisions as (
-    select distinct customer_id as entity_id, observed_us as at_us
-    from {{ ref('stg_payments__transactions') }}
-    where observed_us >= {{ work.points_from }}
+payments as (
+    select customer_id as entity_id, observed_us as at_us from {{ ref('stg_payments__transactions') }}
 ),
 
 customers as (
-    select distinct customer_id as entity_id from {{ ref('stg_payments__transactions') }}
+    select distinct entity_id from payments
+),
+
+points as (
+    {{ points_of('payments', 'customers', work) }}
 ),
 
 logins as (
-    select customer_id as entity_id, observed_us as at_us, case when is_successful then 0 else 1 end as is_failed
+    select
+        customer_id as entity_id,
+        observed_us as at_us,
+        1 as logins,
+        case when is_successful then 0 else 1 end as failed_logins
     from {{ ref('stg_accounts__logins') }}
     where observed_us >= {{ work.context_from }}
 ),
 
+attempted as (
+    {{ sums_of_past('logins', 'points', ['logins', 'failed_logins'], spans) }}
+),
+
+-- a binding counts for good, so there is no window: the state after each holds until the next
 bindings as (
-    select customer_id as entity_id, observed_us as at_us from {{ ref('stg_accounts__devices') }}
+    select
+        customer_id as entity_id,
+        observed_us as at_us,
+        observed_us as last_bound_us,
+        sum(count(*)) over (partition by customer_id order by observed_us) as devices
+    from {{ ref('stg_accounts__devices') }}
+    group by customer_id, observed_us
 ),
 
-timeline as (
-    select
-        entity_id, at_us, 1 as is_decision, false as is_snapshot,
-        0 as is_login, 0 as is_failed, cast(null as bigint) as bound_us
-    from decisions
-    union all
-    select entity_id, {{ work.as_of }} as at_us, 0, true, 0, 0, null from customers
-    union all
-    select entity_id, at_us, 0, false, 1, is_failed, null from logins
-    union all
-    select entity_id, at_us, 0, false, 0, 0, at_us from bindings
-),
-
-windowed as (
-    select
-        entity_id,
-        at_us,
-        is_decision,
-        is_snapshot,
-        count(bound_us) over all_past as devices,
-        max(bound_us) over all_past as last_bound_us
-        {%- for span in spans %},
-        coalesce(sum(is_login) over past_{{ span }}, 0) as logins_{{ span }},
-        coalesce(sum(is_failed) over past_{{ span }}, 0) as failed_logins_{{ span }}
-        {%- endfor %}
-    from timeline
-    window {{ past_windows(spans) }}
+known as (
+    {{ state_before('attempted', 'bindings', ['devices', 'last_bound_us']) }}
 )
 
 select
@@ -62,10 +54,9 @@ select
     at_us,
     is_snapshot
     {%- for span in spans %},
-    cast(logins_{{ span }} as bigint) as customer_logins_{{ span }},
-    cast(failed_logins_{{ span }} as bigint) as customer_failed_logins_{{ span }}
+    logins_{{ span }} as customer_logins_{{ span }},
+    failed_logins_{{ span }} as customer_failed_logins_{{ span }}
     {%- endfor %},
-    devices as customer_devices,
+    cast(coalesce(devices, 0) as bigint) as customer_devices,
     cast(at_us - last_bound_us as double) / 86400000000 as customer_days_since_new_device
-from windowed
-where is_decision = 1 or is_snapshot
+from known
