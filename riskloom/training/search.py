@@ -53,10 +53,15 @@ class SearchResult:
 
 def search(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> SearchResult:
     """
-    Try every candidate's settings and choose the best mean of the gate's metric over the folds.
+    Try every candidate's settings on folds, and choose by the mean of the gate's metric.
 
-    All settings are tried on the newest fold; the best third of each candidate's goes on to the others (successive
-    halving, Jamieson and Talwalkar 2016). Two fits run side by side, and each gives what it would give alone.
+    All settings are tried on the newest fold; each candidate's defaults and the best of its others go on to the older
+    folds (successive halving, Jamieson and Talwalkar 2016). Two fits run side by side, and each gives what it would
+    give alone.
+
+    The best mean of many is best partly by chance. So of all that come within the gate's tolerance of it, the first in
+    the order of declaration is taken, a candidate's defaults before what was drawn (after the one-standard-error rule
+    of Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
 
     Args:
         domain: Declares candidates, budget, folds, metric and seed.
@@ -79,7 +84,8 @@ def search(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> Sear
             trials[index] = trial
             done += 1
             on_progress(done, total, f"{trial.kind}: {domain.gate.metric} {trial.values[-1]:.4f}")
-    best = max((trials[index] for index in left), key=lambda trial: trial.value)  # of equals the first
+    enough = max(trials[index].value for index in left) - domain.gate.tolerance
+    best = next(trials[index] for index in left if trials[index].value >= enough)
     return SearchResult(tuple(trials), best, np.concatenate([fold.test for fold in folds]), np.concatenate(best.raw))
 
 
@@ -98,12 +104,14 @@ def _try(domain: Domain, rows: LabelledRows, fold: Fold, trials: list[Trial]) ->
 
 
 def _best(trials: Sequence[Trial], kind: Kind) -> list[int]:
-    mine = [index for index, trial in enumerate(trials) if trial.kind == kind]
-    return sorted(mine, key=lambda index: -trials[index].value)[: _kept(len(mine))]
+    """Of one candidate the defaults, then the best of what was drawn."""
+    defaults, *drawn = [index for index, trial in enumerate(trials) if trial.kind == kind]
+    return [defaults, *sorted(drawn, key=lambda index: -trials[index].value)][: _kept(1 + len(drawn))]
 
 
 def _kept(count: int) -> int:
-    return -(-count // _KEPT)
+    """How many of so many settings go on: a third, and the defaults are never alone."""
+    return min(count, max(2, -(-count // _KEPT)))
 
 
 def usable_folds(domain: Domain, rows: LabelledRows) -> list[Fold]:

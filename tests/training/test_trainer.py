@@ -76,16 +76,31 @@ def test_subsampled_negatives_keep_the_scale_of_scores(domain: Domain) -> None:
 
 
 def test_the_search_keeps_to_its_budget(domain: Domain, frame: pd.DataFrame) -> None:
-    """Each candidate gets its trials on the newest fold, and a third of them on the other folds."""
+    """Each candidate gets its trials on the newest fold, and some of them, the defaults always, on the other folds."""
     declared = small(domain, candidates=("logistic_regression", "lightgbm"), trials=3, folds=2)
     rows = labelled_rows(declared, frame, FEATURES)
     seen: list[tuple[int, int]] = []
     found = search(declared, rows, on_progress=lambda done, total, _text: seen.append((done, total)))
-    assert [len(trial.values) for trial in found.trials].count(2) == 2
+    assert [len(trial.values) for trial in found.trials].count(2) == 4
+    assert [len(trial.values) for trial in found.trials if trial.setting == DEFAULTS[trial.kind]] == [2, 2]
     assert len(found.trials) == 6
-    assert seen == [(number, 8) for number in range(1, 9)]
-    assert found.best.value == max(trial.value for trial in found.trials if len(trial.values) == 2)
+    assert seen == [(number, 10) for number in range(1, 11)]
     assert len(found.unseen) == len(found.unseen_raw)
+
+
+def test_of_settings_as_good_as_each_other_the_first_is_taken(domain: Domain, frame: pd.DataFrame) -> None:
+    """What is better by less than the tolerance is better by chance: the order of declaration decides."""
+    declared = small(domain, candidates=("lightgbm", "logistic_regression"), trials=3, folds=2)
+    rows = labelled_rows(declared, frame, FEATURES)
+
+    def chosen(tolerance: float) -> tuple[str, bool, float]:
+        gate = declared.gate.model_copy(update={"tolerance": tolerance})
+        best = search(declared.model_copy(update={"gate": gate}), rows, on_progress=lambda *_: None).best
+        return best.kind, best.setting == DEFAULTS[best.kind], best.value
+
+    kind, is_default, value = chosen(1.0)
+    assert (kind, is_default) == ("lightgbm", True)
+    assert chosen(0.0)[2] >= value
 
 
 def test_settings_start_with_the_defaults_and_never_repeat() -> None:
