@@ -78,6 +78,7 @@ def _dbt(domain: Domain, settings: Settings, manifest: Path) -> TaskGroup:
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
             select=[f"+path:models/marts/{domain.name}"],
+            exclude=["resource_type:exposure"],
             test_behavior=TestBehavior.NONE,
             emit_datasets=False,
         ),

@@ -66,7 +66,11 @@ def _verdict(domain: Domain, path: Any) -> Any:
         found = read_verdict(Path(path))
         for finding in found.findings:
             log.warning("%s: %s", finding.severity, finding.reason)
-        said: dict[str, Any] = {"as_of": found.as_of.isoformat(), "status": found.status, "model_version": found.model_version}
+        said: dict[str, Any] = {
+            "as_of": found.as_of.isoformat(),
+            "status": found.status,
+            "model_version": found.model_version,
+        }
         get_current_context()["outlet_events"][outlet].extra = said
         return {**said, "reasons": list(found.reasons)}
 

@@ -18,6 +18,9 @@ from riskloom.settings import PROJECT_ROOT, Settings, environment
 from riskloom.wiring import dbt_project
 
 CATALOG = load_catalog()
+#: A process gets less than a test does, so that what it said is shown.
+SECONDS = 540
+SHOWN = 6_000
 
 
 @pytest.fixture(scope="session", params=sorted(CATALOG))
@@ -53,16 +56,24 @@ def describe(settings: Settings) -> dict[str, Any]:
 
 
 def call(module: str, env: Mapping[str, str], *arguments: str) -> str:
-    """Run a module; give its last line, or fail with what it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=PROJECT_ROOT,
-        env=dict(env),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6_000:]
+    """Run a module; give its last line, or fail with the end of what it said."""
+    command = [sys.executable, "-m", module, *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=PROJECT_ROOT,
+            env=dict(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired as expired:
+        said = (expired.stdout or b"").decode(errors="replace")
+        pytest.fail(f"{module} did not end within {SECONDS} s:\n{said[-SHOWN:]}", pytrace=False)
+    if done.returncode:
+        pytest.fail(f"{module} ended with code {done.returncode}:\n{done.stdout[-SHOWN:]}", pytrace=False)
     return done.stdout.strip().splitlines()[-1]
 
 

@@ -1,0 +1,129 @@
+"""The three DAGs run to their end on a small simulated history, each in Airflow's own way of running a DAG."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from riskloom.catalog import Domain
+from riskloom.cli import build_app
+from riskloom.cli.monitoring import ALARM
+from riskloom.features import dbt
+from riskloom.ingest import SimulationPlan, ingest_files, watermark, write_simulation
+from riskloom.monitoring import read_latest, verdict_path
+from riskloom.registry import read_record
+from riskloom.settings import Settings
+from riskloom.wiring import dbt_project
+from tests.dags.conftest import airflow_environment, call
+
+pytestmark = pytest.mark.slow
+
+LATER = "2030-01-01T00:00:00+00:00"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, domain: Domain) -> Settings:
+    """A run-time home with three months of simulated history landed, and dbt's manifest."""
+    folder = tmp_path_factory.mktemp("run")
+    settings = Settings(home=folder / "home")
+    plan = SimulationPlan(start=datetime(2026, 1, 1, tzinfo=UTC), days=90, events=25_000, seed=7)
+    write_simulation(domain, plan, folder / "simulated", None)
+    for table in domain.tables:
+        ingest_files(
+            domain,
+            table,
+            sorted(Path(folder / "simulated" / table).glob("*.parquet")),
+            landing=settings.landing,
+            quarantine=settings.quarantine,
+            observed_at=plan.end,
+        )
+    dbt.parse(dbt_project(settings))
+    return settings
+
+
+@pytest.fixture(scope="module")
+def runs(home: Settings, domain: Domain) -> dict[str, dict[str, Any]]:
+    """The outcomes of a whole round, and of the ways it may end otherwise, by name."""
+    steps: dict[str, dict[str, Any]] = {
+        "features": {"dag": "features"},
+        "refused": {"dag": "training", "minimum": 0.999},
+        "training": {"dag": "training", "minimum": 0.01},
+        "monitoring": {"dag": "monitoring"},
+        "alarm": {"dag": "monitoring", "conf": {"as_of": LATER}},
+        "alarm that fails": {"dag": "monitoring", "conf": {"as_of": LATER, "fail_on_alarm": True}},
+    }
+    asked = [{**step, "dag": f"{domain.name}__{step['dag']}"} for step in steps.values()]
+    outcomes = json.loads(call("tests.dags.run", airflow_environment(home), json.dumps(asked)))
+    return dict(zip(steps, outcomes, strict=True))
+
+
+def test_features_are_built_and_announced(runs: dict[str, Any], home: Settings, domain: Domain) -> None:
+    """Every model is built, the views are online, and the asset carries the instant: that of the newest event."""
+    run = runs["features"]
+    newest = watermark(domain, home.landing)
+    assert run["state"] == "success"
+    assert set(run["tasks"].values()) == {"success"}
+    assert newest is not None
+    (extra,) = run["announced"].values()
+    assert datetime.fromisoformat(extra["as_of"]) == newest
+    assert run["returned"]["publish"]["written"]
+    assert home.feast_online.is_file()
+
+
+def test_a_refused_model_is_a_skipped_promotion(runs: dict[str, Any]) -> None:
+    """The gate refuses: the run succeeds, the promotion is skipped with the reason, and nothing is announced."""
+    run = runs["refused"]
+    assert run["state"] == "success"
+    assert (run["tasks"]["validate"], run["tasks"]["promote"]) == ("success", "skipped")
+    assert any("0.999" in reason for reason in run["reasons"])
+    assert run["announced"] == {}
+
+
+def test_a_model_that_passes_is_promoted(runs: dict[str, Any], home: Settings, domain: Domain) -> None:
+    """Nobody is asked unless it is declared; the version becomes champion, by name of the run, and is announced."""
+    run = runs["training"]
+    assert run["state"] == "success"
+    assert (run["tasks"]["approve"], run["tasks"]["promote"]) == ("skipped", "success"), run["reasons"]
+    record = read_record(home.registry, domain.name)
+    assert record.champion == run["returned"]["train"]["version"]
+    assert record.history[-1].by.startswith("airflow: ")
+    assert run["announced"][f"riskloom://{domain.name}/model"]["version"] == record.champion
+
+
+def test_the_verdict_is_written_and_announced(runs: dict[str, Any], home: Settings, domain: Domain) -> None:
+    """Monitoring looks at the champion's features, scores and matured labels, and says how it stands."""
+    run = runs["monitoring"]
+    assert run["state"] == "success"
+    assert run["tasks"]["alarm"] in {"skipped", "success"}
+    (extra,) = run["announced"].values()
+    assert extra["model_version"] == read_record(home.registry, domain.name).champion
+    as_of = datetime.fromisoformat(extra["as_of"])
+    assert verdict_path(home.monitoring, domain.name, as_of).is_file()
+    assert extra["status"] == run["returned"]["verdict"]["status"]
+
+
+def test_an_alarm_is_seen(runs: dict[str, Any], home: Settings, domain: Domain) -> None:
+    """A window without decisions is an alarm: its task runs, and fails the run where the form asks for it."""
+    assert (runs["alarm"]["state"], runs["alarm"]["tasks"]["alarm"]) == ("success", "success")
+    failed = runs["alarm that fails"]
+    assert (failed["state"], failed["tasks"]["alarm"]) == ("failed", "failed")
+    latest = read_latest(home.monitoring, domain.name)
+    assert latest is not None
+    assert (latest.status, latest.reasons[0]) == ("alarm", "no decision in the window")
+    assert latest.as_of == datetime.fromisoformat(LATER)
+
+
+@pytest.mark.usefixtures("runs")
+def test_the_command_line_says_the_same(home: Settings, domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`riskloom monitor` gives the DAG's verdict in words; asked to, it answers an alarm with an exit code of its own."""
+    monkeypatch.setenv("RISKLOOM_HOME", str(home.home))
+    arguments = ["monitor", domain.name, "--as-of", LATER]
+    said = CliRunner().invoke(build_app(), arguments, catch_exceptions=False)
+    assert said.exit_code == 0
+    assert "alarm: no decision in the window" in said.output
+    assert CliRunner().invoke(build_app(), [*arguments, "--fail-on-alarm"]).exit_code == ALARM
