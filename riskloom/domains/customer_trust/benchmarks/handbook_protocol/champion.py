@@ -39,7 +39,7 @@ class Champion:
         kind: The candidate that won.
         passed: Whether the gate let it pass.
         reasons: Why it did not.
-        learned_from: First day of the decisions it was fitted on.
+        learned_from: First day of the history it was fitted on; the data may begin later.
         learned_until: First day after them; the days up to ``judged_until`` are the gate's holdout.
         judged_until: First day whose labels are not mature when the test begins.
         scores: Probability by transaction, for every transaction of the test days.
