@@ -120,7 +120,7 @@ def test_an_alarm_is_seen(runs: dict[str, Any], home: Settings, domain: Domain) 
 
 @pytest.mark.usefixtures("runs")
 def test_the_command_line_says_the_same(home: Settings, domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`riskloom monitor` gives the same verdict in words, and an exit code of its own where asked to fail on an alarm."""
+    """`riskloom monitor` gives the same verdict in words, and a code of its own where asked to fail on an alarm."""
     monkeypatch.setenv("RISKLOOM_HOME", str(home.home))
     arguments = ["monitor", domain.name, "--as-of", LATER]
     said = CliRunner().invoke(build_app(), arguments, catch_exceptions=False)
