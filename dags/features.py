@@ -25,14 +25,13 @@ log = logging.getLogger(__name__)
 
 def build(domain: Domain) -> DAG:
     """The DAG of one domain."""
-    settings = load_settings()
-    manifest = settings.dbt_target / "manifest.json"
+    manifest = (settings := load_settings()).dbt_target / "manifest.json"
     params = {
         "as_of": as_of_field(),
         "full_refresh": flag_field("Full refresh", "Build every model anew; needed after its SQL has changed."),
     }
-    doc = __doc__ or ""
-    with DAG(**settings_of(domain, "features", doc), schedule=domain.training.schedule, params=params) as dag:
+    words = settings_of(domain, "features", __doc__ or "")
+    with DAG(**words, schedule=domain.training.schedule, params=params) as dag:
         built = _dbt(domain, settings, manifest) if manifest.is_file() else parse_first(str(manifest))
         checked = check_landing(domain.name)
         checked >> built >> _publish(domain, checked)
