@@ -91,7 +91,6 @@ class Serving(_Section):
 class Monitoring(_Section):
     """What is watched and when it is an alarm."""
 
-    schedule: str = "@daily"
     window: Duration
     sample: int = Field(default=20_000, ge=500, le=1_000_000)
     max_drifted_share: Probability = 0.3
