@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,18 @@ FLAGS = [
 ]
 WIDTH, HEIGHT = 1280, 860
 PATIENCE_MS = 60_000
+
+#: The browser tells a colour in whatever colour space the page has it; painted on a canvas it becomes three bytes.
+_BADGE_COLOURS = """
+cells => {
+    const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    return cells.map(cell => {
+        canvas.fillStyle = getComputedStyle(cell.querySelector("[data-testid=task-state-badge]")).backgroundColor;
+        canvas.fillRect(0, 0, 1, 1);
+        return [cell.dataset.testid, ...canvas.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+    });
+}
+"""
 
 
 @contextmanager
@@ -50,19 +61,27 @@ def log_in(page: Page, airflow: str, user: str, password: str) -> None:
 
 
 def open_run(page: Page, airflow: str, dag_id: str, run_id: str) -> None:
-    """Open one run of a DAG with all its task groups unfolded in the grid beside it."""
+    """Open one run of a DAG with all its task groups, where it has some, unfolded in the grid beside it."""
     page.goto(f"{airflow}/dags/{dag_id}/runs/{run_id}")
-    page.get_by_test_id("expand-all-button").click()
+    expect(page.locator(f'[data-testid^="grid-{run_id}-"]').first).to_be_visible()
+    unfold = page.get_by_test_id("expand-all-button")
+    if unfold.count():
+        unfold.click()
 
 
 def task_colours(page: Page, run_id: str) -> dict[str, tuple[int, int, int]]:
     """Colour of each task's badge in the grid for a run, by the task's name: red, green, blue from 0 to 255."""
     prefix = f"grid-{run_id}-"
-    found = page.locator(f'[data-testid^="{prefix}"]').evaluate_all(
-        "cells => cells.map(cell => [cell.dataset.testid, "
-        "getComputedStyle(cell.querySelector('[data-testid=task-state-badge]')).backgroundColor])"
-    )
-    return {name.removeprefix(prefix): _colour(text) for name, text in found}
+    found = page.locator(f'[data-testid^="{prefix}"]').evaluate_all(_BADGE_COLOURS)
+    return {name.removeprefix(prefix): (red, green, blue) for name, red, green, blue in found}
+
+
+def show_graph(page: Page) -> None:
+    """Turn from a run's grid to its graph, over the whole width."""
+    page.get_by_label("Show Graph").click()
+    page.get_by_label("Collapse Details Panel").click()
+    expect(page.locator(".react-flow__node").first).to_be_visible()
+    page.locator(".react-flow__controls-fitview").click()
 
 
 def open_api(page: Page, scoring: str) -> None:
@@ -77,8 +96,3 @@ def open_dashboard(page: Page, monitoring: str, title: str) -> None:
     project = next(found["id"] for found in projects if found["name"] == title)
     page.goto(f"{monitoring}/projects/{project}")
     expect(page.get_by_role("heading", level=5).first).to_be_visible()
-
-
-def _colour(text: str) -> tuple[int, int, int]:
-    red, green, blue = (int(number) for number in re.findall(r"\d+", text)[:3])
-    return red, green, blue

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 from rich.console import Console
 
 from riskloom.settings import PROJECT_ROOT, Settings
@@ -26,8 +26,8 @@ from tests.browser import screens
 from tests.conftest import free_port
 
 IMAGES = PROJECT_ROOT / "docs" / "images"
-WIDTH = 1000  # pixels
-COLOURS = 96
+WIDTH = 1200  # pixels
+COLOURS = 128
 MAX_BYTES = 150_000
 #: Verdicts of this many earlier days, so that the dashboard shows what one shows after a week.
 EARLIER_DAYS = 6
@@ -78,8 +78,7 @@ def take_pictures(settings: Settings, result: DomainResult, progress: Progress) 
         page = screens.new_page(browser)
         screens.log_in(page, places["Airflow"], AIRFLOW_USER, airflow_password(settings))
         screens.open_run(page, places["Airflow"], features.dag_id, features.run_id)
-        page.get_by_test_id("graph-view-button").click()
-        expect(page.locator(".react-flow__node").first).to_be_visible()
+        screens.show_graph(page)
         save(page, "airflow.png", progress)
         screens.open_api(page, places["Scoring service"])
         save(page, "api.png", progress)
