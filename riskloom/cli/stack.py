@@ -80,7 +80,12 @@ def status(home: Home = None) -> None:
     missing = False
     for service in services(settings):
         found = running.get(service.name)
-        state = "stopped" if found is None else "ready" if is_ready(service) else "not answering"
+        if found is None:
+            state = "stopped"
+        elif found.command != service.command:
+            state = "running with other settings"
+        else:
+            state = "ready" if is_ready(service) else "not answering"
         missing |= state != "ready"
         table.add_row(
             service.name,

@@ -127,7 +127,8 @@ def replay(
     shift = (now - newest) // _WEEK * _WEEK
     live_from = datetime.combine((newest + shift).date(), time(), UTC)
     _write_moved(domain, landing, folder, shift, live_from)
-    note = f"{len(files)} files of {data!r}, moved by {shift.days} days to end on {live_from:%Y-%m-%d}"
+    noun = "file" if len(files) == 1 else "files"
+    note = f"{len(files)} {noun} of {data!r} data, moved by {shift.days // 7} weeks to end on {live_from:%Y-%m-%d}"
     return Source(history=folder / "history", live=folder / "live", note=note), ingested
 
 
