@@ -1,4 +1,4 @@
-# Everything the project needs lies in .venv (tools) and .riskloom (data); `make clean` removes both.
+# Everything the project needs lies in .venv (tools) and .riskloom (data); `make clean` leaves your data.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -89,6 +89,6 @@ $(SETUP): uv.lock pyproject.toml
 test-tools: ## Install what tests drive and the machine lacks, where that is allowed
 	@sh tests/tools.sh
 
-clean: ## Stop the services and remove the environment and all data made at run time
+clean: ## Stop the services and remove the environment, caches and the demo; your data in .riskloom stays
 	@if [ -x $(BIN)/riskloom ]; then $(BIN)/riskloom down && $(BIN)/riskloom down --home .riskloom/demo; fi
-	@rm -rf $(VENV) .riskloom .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .riskloom/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
