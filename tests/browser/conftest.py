@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -13,7 +16,7 @@ from rich.console import Console
 
 from riskloom.settings import Settings
 from riskloom.stack.demo import Demo, DemoPlan, DomainResult
-from riskloom.stack.prepare import airflow_password
+from riskloom.stack.prepare import PROGRAMS, airflow_password
 from riskloom.stack.progress import Progress
 from riskloom.stack.services import urls
 from riskloom.stack.source import Size
@@ -46,11 +49,30 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     )
     plan = DemoPlan(data="simulated", data_dir=None, now=datetime.now(UTC), size=SMALL, live_events=200)
     demo = Demo(settings, plan, Progress(Console(file=sys.stderr)))
+    with stopped_with_us(settings.home):
+        try:
+            results = demo.run()
+            yield Show(settings, results, urls(settings), airflow_password(settings), demo.api_key)
+        finally:
+            demo.stop()
+
+
+@contextmanager
+def stopped_with_us(home: Path) -> Iterator[None]:
+    """
+    Stop the services of a home even where this process is killed and stops nothing itself.
+
+    A guard waits for the end of its input, which comes when the block ends or this process does.
+    """
+    down = [str(PROGRAMS / "riskloom"), "down", "--home", str(home)]
+    code = f"import subprocess, sys; sys.stdin.read(); subprocess.run({down!r}, check=True)"
+    guard = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     try:
-        results = demo.run()
-        yield Show(settings, results, urls(settings), airflow_password(settings), demo.api_key)
+        yield
     finally:
-        demo.stop()
+        guard.communicate()
 
 
 @pytest.fixture(scope="session")
