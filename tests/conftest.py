@@ -1,4 +1,4 @@
-"""What all tests share: run-time homes, the tools they drive, real servers, the reference data."""
+"""What all tests share: run-time homes, the tools they drive, real servers, a browser, the reference data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from riskloom.settings import PATIENT_THREADS, PROJECT_ROOT, Settings
+from tests.browser.screens import chromium, new_page
 
 os.environ.update({**PATIENT_THREADS, **os.environ})
 
@@ -84,15 +86,31 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis on a free loopback port, without persistence; gives its URL."""
     port = free_port()
     folder = tmp_path_factory.mktemp("redis")
-    process = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-        cwd=folder,
-        stdout=(folder / "redis.log").open("wb"),
-        stderr=subprocess.STDOUT,
-    )
+    with (folder / "redis.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         wait_for_port(port, process, seconds=20)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The installed Chromium, one for all tests: two drivers in a thread refuse each other."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own session."""
+    opened = new_page(browser)
+    yield opened
+    opened.context.close()

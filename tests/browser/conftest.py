@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
 from rich.console import Console
 
 from riskloom.settings import Settings
@@ -20,7 +19,6 @@ from riskloom.stack.prepare import PROGRAMS, airflow_password
 from riskloom.stack.progress import Progress
 from riskloom.stack.services import urls
 from riskloom.stack.source import Size
-from tests.browser.screens import chromium, new_page
 from tests.conftest import free_port
 
 #: The least with which training has enough frauds to judge by.
@@ -73,18 +71,3 @@ def stopped_with_us(home: Path) -> Iterator[None]:
         yield
     finally:
         guard.communicate()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The installed Chromium."""
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of its own session."""
-    opened = new_page(browser)
-    yield opened
-    opened.context.close()

@@ -7,19 +7,9 @@ import re
 
 import httpx
 import pytest
-from playwright.sync_api import Request, sync_playwright
+from playwright.sync_api import Page, Request
 
 from tests.services.conftest import DOMAINS, Server
-
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 def test_every_domain_has_its_typed_route(server: Server) -> None:
@@ -49,20 +39,16 @@ def test_every_reference_in_the_description_resolves(server: Server) -> None:
 
 
 @pytest.mark.needs("chromium")
-def test_page_shows_routes_and_examples_in_a_browser(server: Server) -> None:
+def test_page_shows_routes_and_examples_in_a_browser(server: Server, page: Page) -> None:
     """The page draws itself from this server alone, shows each domain's route with its example, and logs no error."""
     asked: list[Request] = []
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_page()
-        page.on("request", lambda request: asked.append(request))  # noqa: PLW0108 - it cannot mark a built-in
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{server.url}/", wait_until="networkidle")
-        page.wait_for_selector(".opblock-summary-path")
-        shown = page.inner_text("#swagger-ui")
-        browser.close()
+    page.on("request", lambda request: asked.append(request))  # noqa: PLW0108 - it cannot mark a built-in
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{server.url}/", wait_until="networkidle")
+    page.wait_for_selector(".opblock-summary-path")
+    shown = page.inner_text("#swagger-ui")
     for name, domain in DOMAINS.items():
         assert f"/v1/domains/{name}/score" in shown.replace("\u200b", "")
         assert f'"{domain.subject.key}"' in shown

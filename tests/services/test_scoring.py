@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain
 from riskloom.features import OnlineFeatures
@@ -166,23 +167,35 @@ def test_request_features_are_training_s(built_world: World, domain: Domain) -> 
 def test_metrics_count_what_was_answered(world: World, domain: Domain) -> None:
     """Outcomes, refusals, freshness and the model in service can be read as Prometheus reads them."""
     url = f"/v1/domains/{domain.name}/score"
+    label = f'domain="{domain.name}"'
+    view = views_of(world.settings, domain)[0].name
     with in_process(world) as client:
+        before = scrape(client, world)
         outcome = client.post(url, json=event(domain, FLAGGED), headers=world.auth()).json()["outcome"]
         client.post(url, json=event(domain, OLD), headers=world.auth())
         client.post(url, json={}, headers=world.auth())
         client.post("/v1/domains/no_such_domain/score", json={}, headers=world.auth())
-        text = client.get("/metrics", headers=world.auth("scraper")).text
-    label = f'domain="{domain.name}"'
-    view = views_of(world.settings, domain)[0].name
-    for line in (
-        f'riskloom_scoring_requests_total{{{label},outcome="{outcome}",status="200"}} 1.0',
-        f'riskloom_scoring_requests_total{{{label},outcome="none",status="422"}} 1.0',
-        'riskloom_scoring_requests_total{domain="none",outcome="none",status="404"} 1.0',
-        f"riskloom_scoring_latency_seconds_count{{{label}}} 3.0",
-        f'riskloom_scoring_feature_reads_total{{{label},status="stale",view="{view}"}} 1.0',
-        f"riskloom_scoring_degraded_decisions_total{{{label}}} 1.0",
-        f'riskloom_model_info{{{label},version="1"}} 1.0',
-        f"riskloom_model_is_champion{{{label}}} 1.0",
-        f"riskloom_feature_store_up{{{label}}} 1.0",
+        after = scrape(client, world)
+    # BentoML lets the counters of a process outlive the application that counted, so what counts is what was added
+    for counter, added in {
+        f'riskloom_scoring_requests_total{{{label},outcome="{outcome}",status="200"}}': 1,
+        f'riskloom_scoring_requests_total{{{label},outcome="none",status="422"}}': 1,
+        'riskloom_scoring_requests_total{domain="none",outcome="none",status="404"}': 1,
+        f"riskloom_scoring_latency_seconds_count{{{label}}}": 3,
+        f'riskloom_scoring_feature_reads_total{{{label},status="stale",view="{view}"}}': 1,
+        f"riskloom_scoring_degraded_decisions_total{{{label}}}": 1,
+    }.items():
+        assert after[counter] - before.get(counter, 0) == added, counter
+    for gauge in (
+        f'riskloom_model_info{{{label},version="1"}}',
+        f"riskloom_model_is_champion{{{label}}}",
+        f"riskloom_feature_store_up{{{label}}}",
     ):
-        assert line in text.splitlines()
+        assert after[gauge] == 1, gauge
+
+
+def scrape(client: TestClient, world: World) -> dict[str, float]:
+    """Every series of the service's metrics with its value."""
+    text = client.get("/metrics", headers=world.auth("scraper")).text
+    series = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in series}
