@@ -76,6 +76,7 @@ $(SETUP): uv.lock pyproject.toml
 	fi
 	@$(BIN)/uv --version 2>/dev/null | grep -qF "uv $(UV_VERSION)" || { \
 		echo "setup: installing uv $(UV_VERSION) into $(VENV)"; \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
 		$(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"; }
 	@echo "setup: installing the locked packages (some minutes the first time)"
 	@$(BIN)/uv sync --frozen --quiet --python $(BIN)/python || { \
