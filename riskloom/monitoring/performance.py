@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskloom.catalog import Costs
+from riskloom.metrics import Ranking
 
 _RESAMPLES = 200
-_BINS = 10
 _CENTRAL_95 = (0.025, 0.975)
 
 Floats = NDArray[np.float64]
@@ -76,6 +76,7 @@ def measure(judged: Judged, *, threshold: float, costs: Costs, currency: str, se
         currency: ISO 4217 code of the amounts and costs.
         seed: Of the bootstrap over groups.
     """
+    ranking = Ranking(judged.is_positive, judged.score)
     flagged = judged.score >= threshold
     caught = int(np.sum(flagged & judged.is_positive))
     positives = int(np.sum(judged.is_positive))
@@ -83,12 +84,12 @@ def measure(judged: Judged, *, threshold: float, costs: Costs, currency: str, se
         threshold=threshold,
         rows=len(judged.score),
         positives=positives,
-        average_precision=bootstrap_average_precision(judged, seed),
-        roc_auc=roc_auc(judged.score, judged.is_positive),
+        average_precision=bootstrap_average_precision(ranking, judged.group, seed),
+        roc_auc=float(ranking.roc_auc()[0]),
         recall=caught / positives,
         precision=caught / max(int(np.sum(flagged)), 1),
         flagged=int(np.sum(flagged)),
-        calibration_error=calibration_error(judged.score, judged.is_positive),
+        calibration_error=float(ranking.calibration_error()[0]),
         money=cost(judged, flagged, costs, currency),
     )
 
@@ -115,46 +116,15 @@ def _loss(judged: Judged, missed: Flags, costs: Costs) -> Decimal:
     return Decimal(int(np.sum(cents))) / 100
 
 
-def roc_auc(score: Floats, is_positive: Flags) -> float:
-    """The chance that a positive scores above a negative; a tie counts half (Mann-Whitney)."""
-    _, place, size = np.unique(score, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(size) - (size - 1) / 2
-    positives = int(np.sum(is_positive))
-    negatives = len(score) - positives
-    rank_sum = float(np.sum(mean_rank[place][is_positive]))
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
-
-
-def calibration_error(score: Floats, is_positive: Flags) -> float:
-    """Expected calibration error over ten bins of equal size (Naeini et al. 2015)."""
-    order = np.argsort(score, kind="stable")
-    parts = np.array_split(order, _BINS)
-    gaps = [
-        len(part) * abs(float(np.mean(score[part])) - float(np.mean(is_positive[part]))) for part in parts if len(part)
-    ]
-    return sum(gaps) / len(score)
-
-
-def bootstrap_average_precision(judged: Judged, seed: int) -> Interval:
-    """Average precision with an interval from Poisson weights drawn for each group (Oza 2001)."""
-    order = np.argsort(-judged.score, kind="stable")
-    score, is_positive, group = judged.score[order], judged.is_positive[order], judged.group[order]
-    last_of_tie = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-    value = _average_precision(is_positive, np.ones(len(score)), last_of_tie)
+def bootstrap_average_precision(ranking: Ranking, group: NDArray[np.int64], seed: int) -> Interval:
+    """Average precision with an interval from Poisson weights drawn for each group (Hanley and MacGibbon 2006)."""
     generator = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(_RESAMPLES):
-        weight = generator.poisson(1.0, int(group.max()) + 1).astype(np.float64)[group]
-        if np.sum(weight[is_positive]) > 0:
-            drawn.append(_average_precision(is_positive, weight, last_of_tie))
-    low, high = np.quantile(drawn, _CENTRAL_95)
-    return Interval(value=value, low=float(low), high=float(high))
+    drawn = np.array([_resampled(ranking, group, generator) for _ in range(_RESAMPLES)])
+    low, high = np.nanquantile(drawn, _CENTRAL_95)
+    return Interval(value=float(ranking.average_precision()[0]), low=float(low), high=float(high))
 
 
-def _average_precision(is_positive: Flags, weight: Floats, last_of_tie: NDArray[np.int64]) -> float:
-    """Sum of precision times gain in recall over the distinct scores, the highest first."""
-    true_flagged = np.cumsum(weight * is_positive)[last_of_tie]
-    all_flagged = np.cumsum(weight)[last_of_tie]
-    gain = np.diff(true_flagged, prepend=0.0) / true_flagged[-1]
-    precision = np.divide(true_flagged, all_flagged, out=np.zeros_like(all_flagged), where=all_flagged > 0)
-    return float(np.sum(gain * precision))
+def _resampled(ranking: Ranking, group: NDArray[np.int64], generator: np.random.Generator) -> float:
+    """Average precision of one draw of groups; NaN where it drew no positive."""
+    counts = generator.poisson(1.0, int(group.max()) + 1).astype(np.float64)
+    return float(ranking.average_precision(counts[group].reshape(1, -1))[0])

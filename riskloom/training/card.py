@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from riskloom.catalog import Domain
+from riskloom.metrics import SUBJECTS_A_DAY
 from riskloom.registry import Estimate, ModelManifest, Verdict
 from riskloom.registry.store import CARD, PLOTS
-from riskloom.training.metrics import SUBJECTS_A_DAY
 from riskloom.training.plots import draw_plots
 from riskloom.training.slices import Slice, slice_holdout
 from riskloom.training.trainer import TrainingOutcome

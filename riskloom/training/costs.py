@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskloom.catalog import Costs
-from riskloom.training.metrics import Ranking
+from riskloom.metrics import Ranking
 
 FloatArray = NDArray[np.float64]
 #: A threshold no calibrated probability reaches: nobody is flagged.

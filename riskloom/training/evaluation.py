@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskloom.catalog import Costs
+from riskloom.metrics import SUBJECTS_A_DAY, DailySubjects, Ranking
 from riskloom.registry import Estimate
 from riskloom.training.costs import row_costs
-from riskloom.training.metrics import SUBJECTS_A_DAY, DailySubjects, Ranking
 from riskloom.training.rows import FloatArray, LabelledRows
 
 REPLICATES = 300

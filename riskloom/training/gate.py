@@ -9,9 +9,9 @@ from datetime import datetime
 import numpy as np
 
 from riskloom.catalog import Domain
+from riskloom.metrics import Ranking
 from riskloom.registry import Verdict
 from riskloom.training.evaluation import Evaluation, Figure
-from riskloom.training.metrics import Ranking
 from riskloom.training.rows import FloatArray, LabelledRows
 from riskloom.training.windows import isoformat
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskloom.catalog import Domain
+from riskloom.metrics import Ranking
 from riskloom.training.costs import cost_curve, row_costs
-from riskloom.training.metrics import Ranking
 from riskloom.training.rows import FloatArray, LabelledRows
 
 if TYPE_CHECKING:

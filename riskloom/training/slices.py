@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskloom.catalog import Costs
+from riskloom.metrics import Ranking
 from riskloom.training.costs import row_costs
-from riskloom.training.metrics import Ranking
 from riskloom.training.rows import FloatArray, LabelledRows
 
 _QUARTILES = (0.25, 0.5, 0.75)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskloom.catalog import Costs
+from riskloom.metrics import average_precision, expected_calibration_error
 from riskloom.training.calibration import apply_calibration, fit_calibration
 from riskloom.training.costs import NOBODY, cheapest_threshold, cost_curve, row_costs
-from riskloom.training.metrics import average_precision, expected_calibration_error
 
 COSTS = Costs(false_negative="amount", review=3.0, friction=12.0)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as reference
 
-from riskloom.training.metrics import (
+from riskloom.metrics import (
     DailySubjects,
     FloatArray,
     Ranking,
