@@ -1,0 +1,1 @@
+"""Windowed features: what is declared, kept and served."""
