@@ -1,5 +1,6 @@
 """
-Where a decision is written down before it is answered: JSON lines, a file a domain, process and day.
+Where a decision, or an event's entry into the online state, is written down before anybody hears of it: JSON lines, a
+file a domain, process and day.
 
 A line goes out in one ``write`` on a file opened with ``O_APPEND``: it is in the kernel's hands when ``append``
 returns: it survives any end of the process, ``kill -9`` included, and lines of several processes never mix. It is not
@@ -28,37 +29,39 @@ _PRIVATE_FOLDER = 0o700
 
 class Outbox:
     """
-    Append decisions below a folder: ``<domain>/<day>-<process id>.jsonl``; safe to share between threads.
+    Append records below a folder: ``<domain>/<day>-<process id>.jsonl``; safe to share between threads.
 
     Args:
-        folder: Where the domains' folders are, made at the first decision.
+        folder: Where the domains' folders are, made at the first record.
+        dated_by: The record's time that chooses the file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, dated_by: str = "decided_at") -> None:
         self._folder = folder
+        self._dated_by = dated_by
         self._open: dict[str, tuple[Path, int]] = {}
         self._lock = threading.Lock()
 
-    def append(self, decision: Mapping[str, object]) -> None:
+    def append(self, record: Mapping[str, object]) -> None:
         """
-        Write one decision; when this returns, it is kept.
+        Write one record; when this returns, it is kept.
 
         Args:
-            decision: What JSON can say; ``domain`` and ``decided_at`` (ISO 8601, UTC) choose the file.
+            record: What JSON can say; ``domain`` and the time it is dated by (ISO 8601, UTC) choose the file.
 
         Raises:
             LedgerError: It could not be written, so it must not be answered.
         """
-        domain, day = _address(decision)
+        domain, day = self._address(record)
         try:
-            line = json.dumps(decision, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            line = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         except (TypeError, ValueError) as error:
-            raise LedgerError(f"decision of {domain}: expected values that JSON can say, found {error}") from error
+            raise LedgerError(f"record of {domain}: expected values that JSON can say, found {error}") from error
         with self._lock:
             try:
                 self._write(domain, day, line)
             except OSError as error:
-                raise LedgerError(f"decision of {domain} was not written: {error.strerror}") from error
+                raise LedgerError(f"record of {domain} was not written: {error.strerror}") from error
 
     def close(self) -> None:
         """Close the files; a later ``append`` opens them again."""
@@ -75,13 +78,22 @@ class Outbox:
     ) -> None:
         self.close()
 
+    def _address(self, record: Mapping[str, object]) -> tuple[str, str]:
+        domain, instant = str(record.get("domain")), str(record.get(self._dated_by))
+        day = _DAY.match(instant)
+        if not _DOMAIN.fullmatch(domain):
+            raise LedgerError(f"record: domain: expected a domain's name, found {domain!r}")
+        if day is None:
+            raise LedgerError(f"record of {domain}: {self._dated_by}: expected an ISO 8601 time, found {instant!r}")
+        return domain, day[1]
+
     def _write(self, domain: str, day: str, line: bytes) -> None:
         descriptor = self._descriptor(domain, self._folder / domain / f"{day}-{os.getpid()}{SUFFIX}")
         written = os.write(descriptor, line)
         if written < len(line):
             # The disk is full: what was written is a torn line. Closed here, so that the next opening ends it.
             os.close(self._open.pop(domain)[1])
-            raise LedgerError(f"decision of {domain}: only {written} of {len(line)} bytes were written")
+            raise LedgerError(f"record of {domain}: only {written} of {len(line)} bytes were written")
 
     def _descriptor(self, domain: str, path: Path) -> int:
         known = self._open.get(domain)
@@ -98,16 +110,6 @@ class Outbox:
             raise
         self._open[domain] = (path, descriptor)
         return descriptor
-
-
-def _address(decision: Mapping[str, object]) -> tuple[str, str]:
-    domain, decided_at = str(decision.get("domain")), str(decision.get("decided_at"))
-    day = _DAY.match(decided_at)
-    if not _DOMAIN.fullmatch(domain):
-        raise LedgerError(f"decision: domain: expected a domain's name, found {domain!r}")
-    if day is None:
-        raise LedgerError(f"decision of {domain}: decided_at: expected an ISO 8601 time, found {decided_at!r}")
-    return domain, day[1]
 
 
 def _end_torn_line(descriptor: int) -> None:
