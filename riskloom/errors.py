@@ -8,6 +8,12 @@ RiskloomError
 │   └── MappingError         a mapping file that does not fit its table or its source
 ├── LeakageError             a value that was not yet known at the time it was used for
 ├── FeatureError             a feature that is declared, built or read wrongly
+├── WindowError              windowed features that cannot be counted or read
+│   ├── EventRefusedError    an event that would make a number wrong; nothing was counted
+│   ├── StateCorruptError    state that is not as it was written
+│   ├── StateUnavailableError a store that did not answer; whether the event was counted is not known
+│   ├── NotBootstrappedError state that history was not brought into yet
+│   └── PastReadError        a read at an instant that the state no longer tells apart
 ├── TrainingError            a model that cannot be trained from what there is
 ├── RegistryError            a model version that is missing or in the wrong state
 │   └── SignatureError       a model whose bytes are not the ones that were signed
@@ -65,6 +71,42 @@ class LeakageError(RiskloomError):
 
 class FeatureError(RiskloomError):
     """A feature that is declared, built or read wrongly."""
+
+
+class WindowError(RiskloomError):
+    """Windowed features that cannot be counted or read."""
+
+
+class EventRefusedError(WindowError):
+    """
+    An event that would make a number wrong. Nothing of it was counted.
+
+    The message never shows a value: keys and amounts are personal data.
+    """
+
+    def __init__(self, stream: str, field: str, expected: str, found: str) -> None:
+        self.stream, self.field, self.expected, self.found = stream, field, expected, found
+        super().__init__(f"{stream}: {field}: expected {expected}, found {found}")
+
+
+class StateCorruptError(WindowError):
+    """State that is not as it was written; the key is to be rebuilt from the published streams."""
+
+    def __init__(self, entity: str, part: str, expected: str) -> None:
+        self.entity, self.part, self.expected = entity, part, expected
+        super().__init__(f"state of a {entity}: {part}: expected {expected}, found something else; rebuild the key")
+
+
+class StateUnavailableError(WindowError):
+    """A store that did not answer. Whether the event was counted is not known; sending it again is safe."""
+
+
+class NotBootstrappedError(WindowError):
+    """State that history was not brought into yet, and that would answer as if nothing had ever happened."""
+
+
+class PastReadError(WindowError):
+    """A read at an instant that the state no longer tells apart from later ones."""
 
 
 class TrainingError(RiskloomError):

@@ -1,0 +1,259 @@
+"""Windowed features online: count an event and know every feature as of its stamp, in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from riskloom.errors import (
+    EventRefusedError,
+    NotBootstrappedError,
+    PastReadError,
+    StateUnavailableError,
+    WindowError,
+)
+from riskloom.windows.compute import Compute, Value, compiled
+from riskloom.windows.events import MAX_TIME_US, EventCoder, key_of
+from riskloom.windows.fold import folded, is_due
+from riskloom.windows.layout import EntityLayout, layouts_of
+from riskloom.windows.plan import WindowPlan
+from riskloom.windows.state import HEADER, empty_base, opened, stamp_of
+from riskloom.windows.store import Exchange, StateStore, Touch
+
+#: Clocks of machines differ by so much at most; what lies further ahead is refused.
+MAX_FUTURE_US = 300_000_000
+#: Keys are kept longer than any window needs them, by so much.
+_SLACK_US = 3_600_000_000
+_NOTHING: Mapping[str, str | None] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """
+    An event that was counted, now or before.
+
+    Attributes:
+        stamp_us: When it was observed: its decision's T. Of a duplicate the stamp it was counted with.
+        is_duplicate: Whether it was counted before; then nothing was written.
+        values: Every feature of the keys as of the stamp. None where none were asked for, and for a duplicate
+            whose stamp the state no longer tells apart: what was decided then stands in the decision log.
+    """
+
+    stamp_us: int
+    is_duplicate: bool
+    values: dict[str, Value] | None
+
+
+class Entity:
+    """What is worked out once for a join key: its layout, the code that computes its features, how a key begins."""
+
+    def __init__(self, plan: WindowPlan, layout: EntityLayout, prefix: bytes) -> None:
+        self.layout = layout
+        self.prefix = prefix + b"key:%b:" % layout.join_key.encode()
+        self.base = empty_base(layout)
+        self.keep_us = layout.retention_us + _SLACK_US
+        self.compute: Compute = compiled(plan, layout)
+        self.nothing: dict[str, Value] = {feature.name: None for view in layout.views for feature in view.features}
+        self.empty = self.compute(self.base, HEADER.size, (), 0, 0)
+
+
+def state_prefix(plan: WindowPlan) -> bytes:
+    """What every key of a plan's state begins with; another declaration has other keys."""
+    return b"riskloom:windows:%b:%b:" % (plan.domain.encode(), plan.fingerprint[:12].encode())
+
+
+def event_prefix(plan: WindowPlan, stream: str) -> bytes:
+    """What the keys begin with under which the stamps of a stream's events are kept."""
+    return state_prefix(plan) + b"event:%b:" % stream.encode()
+
+
+def entities_of(plan: WindowPlan) -> dict[str, Entity]:
+    """The entities of a plan, by join key."""
+    prefix = state_prefix(plan)
+    return {key: Entity(plan, layout, prefix) for key, layout in layouts_of(plan).items()}
+
+
+class WindowEngine:
+    """
+    The windowed features of a domain, kept as exact state in a store that any number of engines may share.
+
+    Two events may bear one stamp, as clocks are only so fine; they then do not see each other, as in the warehouse.
+
+    Args:
+        plan: What is windowed.
+        store: Keeps the state.
+        clock: The time in microseconds since 1970, UTC.
+
+    Raises:
+        NotBootstrappedError: History was not brought in yet (``backfill``), or that of another declaration.
+    """
+
+    def __init__(self, plan: WindowPlan, store: StateStore, clock: Callable[[], int]) -> None:
+        self.plan, self._store, self._clock = plan, store, clock
+        self._entities = entities_of(plan)
+        layouts = {key: entity.layout for key, entity in self._entities.items()}
+        self._coders = {stream.name: EventCoder(stream, tag, layouts) for tag, stream in enumerate(plan.streams)}
+        self._event_keys = {stream.name: event_prefix(plan, stream.name) for stream in plan.streams}
+        if bootstrapped_to(plan, store) is None:
+            raise NotBootstrappedError(f"{plan.domain}: the window state holds no history yet; run the backfill first")
+
+    def observe(
+        self,
+        stream: str,
+        event: Mapping[str, object],
+        *,
+        effective_us: int,
+        reads: Mapping[str, str | None] = _NOTHING,
+        observed_us: int | None = None,
+        scored: bool = True,
+    ) -> Observation:
+        """
+        Count an event once and compute the features of its keys, as they were before it.
+
+        Its stamp is the clock or the last stamp of any key it touches, whichever is later.
+
+        Args:
+            stream: The stream it belongs to.
+            event: Its id, its entities' keys and its fields, in natural types (text, int, bool, Decimal).
+            effective_us: When it happened, in microseconds since 1970.
+            reads: Further keys whose features are wanted, by join key.
+            observed_us: Instead of the clock, where a log is replayed.
+            scored: Whether the features are wanted; a label is only counted.
+
+        Raises:
+            EventRefusedError: The event would make a number wrong; nothing was counted.
+            StateCorruptError: A key's state is not as it was written; the event was counted, rebuild the key.
+            StateUnavailableError: The store did not answer; sending the event again is safe.
+        """
+        coder = self._coder(stream)
+        now_us = self._clock() if observed_us is None else observed_us
+        _check_times(stream, now_us, effective_us)
+        event_key = self._event_keys[stream] + coder.event_id(event)
+        values = coder.numbers(event)
+        touches: list[Touch] = []
+        touched: list[Entity] = []
+        computed: dict[str, Value] = {}
+        for join_key, entity in self._entities.items():
+            is_kept = join_key in coder.kept
+            if not scored and not is_kept:
+                continue
+            if is_kept and join_key not in event:
+                raise EventRefusedError(stream, join_key, "a key or null", "no such field")
+            if join_key in event:
+                key = key_of(stream, join_key, event[join_key])
+            elif join_key in reads:
+                key = key_of(stream, join_key, reads[join_key])
+            else:
+                continue
+            if key is None:
+                computed |= entity.nothing
+                continue
+            record = coder.record(join_key, effective_us, values) if is_kept else b""
+            touches.append(Touch(entity.prefix + key, record, entity.base, entity.keep_us))
+            touched.append(entity)
+        exchange = Exchange(event_key, coder.stream.dedupe_us, now_us, effective_us - MAX_FUTURE_US, touches)
+        return self._observed(stream, exchange, touched, computed if scored else None)
+
+    def read(self, keys: Mapping[str, str | None], at_us: int | None = None) -> dict[str, Value]:
+        """
+        Compute the features of keys without counting anything.
+
+        Args:
+            keys: By join key; of a key that is null every feature is None.
+            at_us: As of when; now by default, or the keys' last stamp where that is later.
+
+        Raises:
+            PastReadError: The state no longer tells that instant apart from later ones.
+            StateCorruptError: A key's state is not as it was written; rebuild it.
+            StateUnavailableError: The store did not answer.
+        """
+        values: dict[str, Value] = {}
+        wanted = []
+        for join_key, value in keys.items():
+            if join_key not in self._entities:
+                expected = ", ".join(self._entities)
+                raise WindowError(f"{self.plan.domain}: expected a join key of a windowed view ({expected})")
+            entity, key = self._entities[join_key], key_of("read", join_key, value)
+            if key is None:
+                values |= entity.nothing
+            else:
+                wanted.append((entity, entity.prefix + key))
+        blobs = self._store.read([key for _, key in wanted])
+        entities = [entity for entity, _ in wanted]
+        if at_us is None:
+            at_us = max([self._clock(), *_stamps(entities, blobs)])
+        for entity, blob in zip(entities, blobs, strict=True):
+            found = _values(entity, blob, at_us)
+            if found is None:
+                raise PastReadError(f"the state of this {entity.layout.join_key} no longer tells that instant apart")
+            values |= found
+        return values
+
+    def _coder(self, stream: str) -> EventCoder:
+        try:
+            return self._coders[stream]
+        except KeyError:
+            expected = ", ".join(self._coders) or "none is declared"
+            raise WindowError(
+                f"{self.plan.domain}: expected one of the streams ({expected}), found {stream!r}"
+            ) from None
+
+    def _observed(
+        self, stream: str, exchange: Exchange, entities: Sequence[Entity], computed: dict[str, Value] | None
+    ) -> Observation:
+        """Send an event to the store, compute from what was there, and fold what has grown long."""
+        answer = self._store.exchange(exchange)
+        if answer.outcome == "future":
+            raise EventRefusedError(stream, "effective_us", "at most five minutes after the stamp", "more")
+        if answer.outcome == "ahead":
+            _stamps(entities, answer.blobs)  # tells a corrupted fence from a clock that was set back
+            raise WindowError("the clock is more than a day behind the stamps in the window state")
+        is_duplicate = answer.outcome == "duplicate"
+        if computed is not None:
+            for entity, blob in zip(entities, answer.blobs, strict=True):
+                found = _values(entity, blob, answer.stamp_us)
+                if found is None:
+                    return Observation(answer.stamp_us, is_duplicate, None)
+                computed |= found
+        if not is_duplicate:
+            self._fold(exchange.touches, entities, answer.blobs)
+        return Observation(answer.stamp_us, is_duplicate, computed)
+
+    def _fold(self, touches: Sequence[Touch], entities: Sequence[Entity], blobs: Sequence[bytes]) -> None:
+        for touch, entity, blob in zip(touches, entities, blobs, strict=True):
+            if touch.record and is_due(entity.layout, blob):
+                with suppress(StateUnavailableError):  # the event is counted; the key's next one folds it
+                    self._store.swap(touch.key, blob, folded(entity.layout, blob))
+
+
+def bootstrapped_to(plan: WindowPlan, store: StateStore) -> int | None:
+    """The instant up to which history was brought into a plan's state; None where that was not done yet."""
+    marker = store.marker(state_prefix(plan) + b"as_of")
+    return None if marker is None else int(marker)
+
+
+def mark_bootstrapped(plan: WindowPlan, store: StateStore, as_of_us: int) -> None:
+    """Say that the state holds everything observed before an instant; with no history, that there was none."""
+    store.mark(state_prefix(plan) + b"as_of", b"%d" % as_of_us)
+
+
+def _check_times(stream: str, now_us: int, effective_us: int) -> None:
+    for name, time_us in (("observed_us", now_us), ("effective_us", effective_us)):
+        if not isinstance(time_us, int) or not 0 <= time_us <= MAX_TIME_US:
+            raise EventRefusedError(stream, name, "microseconds since 1970, before 2106", "something else")
+
+
+def _values(entity: Entity, blob: bytes, at_us: int) -> dict[str, Value] | None:
+    """The features of a key at an instant; None where its state was folded beyond that instant."""
+    if not blob:
+        return entity.empty
+    state = opened(entity.layout, blob)
+    if at_us < state.horizon_us:
+        return None
+    return entity.compute(blob, state.lanes_at, state.records, state.horizon_us, at_us)
+
+
+def _stamps(entities: Sequence[Entity], blobs: Sequence[bytes]) -> list[int]:
+    return [stamp_of(blob, entity.layout.join_key) for entity, blob in zip(entities, blobs, strict=True) if blob]

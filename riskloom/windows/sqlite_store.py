@@ -1,0 +1,209 @@
+"""Window state in a SQLite file: the embedded store, for any number of processes of one machine."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from riskloom.errors import StateUnavailableError
+from riskloom.windows.state import FENCE_SIZE, HEADER, fence_of
+from riskloom.windows.store import MAX_AHEAD_US, Answer, Exchange, Touch, stamped
+
+_SCHEMA = """
+create table if not exists state (
+    id integer primary key, key blob not null unique, keep_until_us integer not null, blob blob not null
+);
+create table if not exists event (
+    key blob primary key, stamp_us integer not null, keep_until_us integer not null
+) without rowid;
+create index if not exists event_by_end on event (keep_until_us);
+create table if not exists marker (key blob primary key, value blob not null) without rowid;
+"""
+_Run = Callable[..., sqlite3.Cursor]
+
+_DIGITS = 16
+_BATCH = 1_000
+_SWEEP_EVERY = 512
+
+
+class SqliteStateStore:
+    """
+    Keeps state in one file with a write-ahead log; each thread has a connection of its own.
+
+    A write waits for the others' at most ``timeout`` seconds. A process that is killed loses nothing that was answered;
+    a machine that loses power may lose the last moments, which are sent again or rebuilt.
+    """
+
+    def __init__(self, path: Path, *, timeout: float = 5.0) -> None:
+        self._path, self._timeout = path, timeout
+        self._local = threading.local()
+        self._swept_to, self._exchanges = 0, 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _answering():
+            self._connection().executescript(_SCHEMA)
+
+    def exchange(self, exchange: Exchange) -> Answer:
+        """Count an event once, in one transaction that nobody else can come between."""
+        with _answering():
+            run = self._connection().execute
+            run("begin immediate")
+            try:
+                answer = _exchanged(run, exchange)
+            except BaseException:
+                run("rollback")
+                raise
+            run("commit")
+        self._exchanges += 1
+        if self._exchanges % _SWEEP_EVERY == 0:
+            self.sweep(answer.stamp_us)
+        return answer
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes]:
+        """What lies under each key, all as of one moment."""
+        with _answering():
+            found = _found(self._connection().execute, keys)
+        return [found[key][1] if key in found else b"" for key in keys]
+
+    def swap(self, key: bytes, old: bytes, base: bytes) -> bool:
+        """Put a folded base in place; what was appended since is kept behind it."""
+        header = slice(FENCE_SIZE, FENCE_SIZE + HEADER.size)
+        with _answering(), self._writing() as connection:
+            found = connection.execute("select id, blob from state where key = ?", (key,)).fetchone()
+            if found is None or found[1][header] != old[header]:
+                return False
+            blob = found[1][:FENCE_SIZE] + base + found[1][len(old) :]
+            connection.execute("update state set blob = ? where id = ?", (blob, found[0]))
+        return True
+
+    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> None:
+        """Write whole blobs, a thousand a transaction; each is kept from its fence on."""
+        batch: list[tuple[bytes, int, bytes]] = []
+        for key, blob, keep_us in entries:
+            batch.append((key, int(blob[:_DIGITS]) + keep_us, blob))
+            if len(batch) == _BATCH:
+                self._write(batch)
+                batch.clear()
+        self._write(batch)
+
+    def mark(self, key: bytes, value: bytes) -> None:
+        """Write a marker."""
+        with _answering(), self._writing() as connection:
+            connection.execute("insert or replace into marker values (?, ?)", (key, value))
+
+    def marker(self, key: bytes) -> bytes | None:
+        """A marker; None where there is none."""
+        with _answering():
+            found = self._connection().execute("select value from marker where key = ?", (key,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def sweep(self, now_us: int) -> None:
+        """Remove a part of what need not be kept any longer; called again and again it comes round."""
+        with _answering(), self._writing() as connection:
+            connection.execute(
+                "delete from event where key in (select key from event where keep_until_us < ? limit ?)",
+                (now_us, 2 * _SWEEP_EVERY),
+            )
+            reached = connection.execute(
+                "select max(id) from (select id from state where id > ? order by id limit ?)",
+                (self._swept_to, _SWEEP_EVERY),
+            ).fetchone()[0]
+            connection.execute(
+                "delete from state where id > ? and id <= ? and keep_until_us < ?",
+                (self._swept_to, reached or self._swept_to, now_us),
+            )
+        self._swept_to = reached or 0
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None)
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = normal")
+            connection.execute("pragma wal_autocheckpoint = 4000")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection()
+        connection.execute("begin immediate")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")
+
+    def _write(self, batch: Sequence[tuple[bytes, int, bytes]]) -> None:
+        with _answering(), self._writing() as connection:
+            connection.executemany(
+                "insert into state (key, keep_until_us, blob) values (?, ?, ?) on conflict (key) do update set "
+                "keep_until_us = excluded.keep_until_us, blob = excluded.blob",
+                batch,
+            )
+
+
+def fences(touches: Sequence[Touch], blobs: Sequence[bytes]) -> list[bytes]:
+    """The last stamps that a new one must not come before: those of all keys touched, the ones only read included."""
+    return [blob[:FENCE_SIZE] for _, blob in zip(touches, blobs, strict=True)]
+
+
+def is_repeated(accepted_us: int, stamp_us: int, dedupe_us: int) -> bool:
+    """Whether an event that was accepted before is the same again, not a new one that bears an old id."""
+    return stamp_us < accepted_us + dedupe_us
+
+
+def _exchanged(run: _Run, exchange: Exchange) -> Answer:
+    touches = exchange.touches
+    found = _found(run, [touch.key for touch in touches])
+    blobs = [found[touch.key][1] if touch.key in found else b"" for touch in touches]
+    fence = max([fence_of(exchange.now_us), *fences(touches, blobs)])
+    if fence[:_DIGITS] > b"%016d" % (exchange.now_us + MAX_AHEAD_US):
+        return Answer("ahead", exchange.now_us, blobs)
+    stamp_us = int(fence[:_DIGITS])
+    accepted = run("select stamp_us from event where key = ?", (exchange.event_key,)).fetchone()
+    if accepted is not None and is_repeated(accepted[0], stamp_us, exchange.dedupe_us):
+        return Answer("duplicate", accepted[0], blobs)
+    if stamp_us < exchange.earliest_us:
+        return Answer("future", stamp_us, blobs)
+    run("insert or replace into event values (?, ?, ?)", (exchange.event_key, stamp_us, stamp_us + exchange.dedupe_us))
+    for touch, blob in zip(touches, blobs, strict=True):
+        record = touch.record and stamped(touch.record, stamp_us)
+        content = fence + (blob[FENCE_SIZE:] or touch.base) + record
+        keep_until_us = stamp_us + touch.keep_us
+        if blob:
+            values = (content, keep_until_us, found[touch.key][0])
+            run("update state set blob = ?, keep_until_us = ? where id = ?", values)
+        else:
+            run("insert into state (key, keep_until_us, blob) values (?, ?, ?)", (touch.key, keep_until_us, content))
+    return Answer("counted", stamp_us, blobs)
+
+
+def _found(run: _Run, keys: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
+    rows = run(_select(len(keys)), keys).fetchall() if keys else []
+    return {key: (number, blob) for key, number, blob in rows}
+
+
+@lru_cache(maxsize=64)
+def _select(keys: int) -> str:
+    return f"select key, id, blob from state where key in ({', '.join('?' * keys)})"  # noqa: S608 - question marks
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """A file that cannot be read or written is a store that does not answer."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StateUnavailableError(f"the window state cannot be reached: {error}") from error

@@ -1,0 +1,215 @@
+"""
+The bytes that a key's state is kept in.
+
+``fence`` (the last stamp, 24 characters) · ``base`` (folded rows, written by compaction) · raw records, appended.
+
+Every checksum continues where the one before it ended, so one CRC over base and records tells that each is as it was
+written, while a store can append a record without reading what is there. Stores compare and copy the fence as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import itemgetter
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - it is a class, though its name does not look like one
+from zlib import crc32
+
+from riskloom.errors import StateCorruptError
+from riskloom.windows.layout import EntityLayout, Lane
+from riskloom.windows.rules import Record
+
+FENCE_SIZE = 24
+_DIGITS = 16
+_MAGIC = b"RW"
+_VERSION = 1
+#: Magic, version, generation, horizon, records carried over by the last compaction, length of the base.
+HEADER = Struct("<2sBIqII")
+_CRC = Struct("<I")
+#: The checksum of anything followed by its own checksum.
+RESIDUE = 0x2144DF1C
+_WIDTHS = {1: "b", 2: "h", 4: "i", 8: "q", 16: "16s", 32: "32s"}
+_NATIVE = 8
+#: No event: before every instant that is accepted.
+NEVER = -1
+
+
+@dataclass(slots=True)
+class LaneState:
+    """
+    What is folded of a lane.
+
+    ``rows`` holds, by start in hops: counts, sums, squares, minima, maxima and first times of all folded events at or
+    after that start. Windows end at the newest event, so a window's content is one row and needs no adding up.
+    ``newest`` are effective times, ``lasts`` (effective, enter, value), ``distinct`` the hop each value was last seen.
+    """
+
+    rows: dict[int, list[int]]
+    newest: list[int]
+    lasts: list[tuple[int, int, int]]
+    distinct: list[dict[int, int]]
+
+
+@dataclass(slots=True)
+class Opened:
+    """A checked blob: its header's content, where the lanes begin, and the raw records."""
+
+    generation: int
+    horizon_us: int
+    carried: int
+    records: list[Record]
+    lanes_at: int = field(default=FENCE_SIZE + HEADER.size)
+
+
+def fence_of(stamp_us: int) -> bytes:
+    """A stamp as stores keep it: sixteen digits, which compare like numbers, and their checksum."""
+    digits = b"%016d" % stamp_us
+    return digits + b"%08x" % crc32(digits)
+
+
+def stamp_of(fence: bytes, key: str) -> int:
+    """
+    The stamp of a fence.
+
+    Raises:
+        StateCorruptError: The fence is not as it was written.
+    """
+    digits = fence[:_DIGITS]
+    if not digits.isdigit() or fence[_DIGITS:FENCE_SIZE] != b"%08x" % crc32(digits):
+        raise StateCorruptError(key, "fence", "sixteen digits with their checksum")
+    return int(digits)
+
+
+def sealed(body: bytes, start: int = 0) -> bytes:
+    """Bytes followed by their checksum; ``start`` is zero for a base and RESIDUE for what is appended to it."""
+    return body + _CRC.pack(crc32(body, start))
+
+
+def opened(layout: EntityLayout, blob: bytes) -> Opened:
+    """
+    Check a blob and read its header and records.
+
+    Raises:
+        StateCorruptError: Anything about it is not as it was written.
+    """
+    key = layout.join_key
+    if crc32(memoryview(blob)[FENCE_SIZE:]) != RESIDUE:
+        raise StateCorruptError(key, "checksum", "that of its content")
+    stamp_of(blob, key)
+    try:
+        magic, version, generation, horizon_us, carried, size = HEADER.unpack_from(blob, FENCE_SIZE)
+        records = list(layout.record.iter_unpack(memoryview(blob)[FENCE_SIZE + size :]))
+    except StructError as error:
+        raise StateCorruptError(key, "length", f"a header and records of {layout.record.size} bytes") from error
+    if magic != _MAGIC or version != _VERSION:
+        raise StateCorruptError(key, "format", f"{_MAGIC.decode()} version {_VERSION}")
+    return Opened(generation, horizon_us, carried, records)
+
+
+def base_of(
+    layout: EntityLayout, lanes: Sequence[LaneState], *, generation: int, horizon_us: int, carried: Sequence[Record]
+) -> bytes:
+    """The bytes of folded lanes, followed by the records that are carried over."""
+    content = b"".join(_lane_bytes(lane, state) for lane, state in zip(layout.lanes, lanes, strict=True))
+    size = HEADER.size + len(content) + _CRC.size
+    header = HEADER.pack(_MAGIC, _VERSION, generation, horizon_us, len(carried), size)
+    pack = layout.record.pack
+    raw = (sealed(pack(*record[:-1], 0)[: -_CRC.size], RESIDUE) for record in carried)
+    return sealed(header + content) + b"".join(raw)
+
+
+def empty_lanes(layout: EntityLayout) -> list[LaneState]:
+    """The lanes of a key that nothing happened to."""
+    return [
+        LaneState({}, [NEVER] * len(lane.newest), [(NEVER, 0, 0)] * len(lane.lasts), [{} for _ in lane.distinct])
+        for lane in layout.lanes
+    ]
+
+
+def empty_base(layout: EntityLayout) -> bytes:
+    """The base of a key that nothing happened to."""
+    return base_of(layout, empty_lanes(layout), generation=0, horizon_us=0, carried=())
+
+
+def lanes_of(layout: EntityLayout, blob: bytes, at: int) -> list[LaneState]:
+    """Everything folded, in a form that can be changed; ``at`` is where the lanes begin."""
+    states = []
+    for lane in layout.lanes:
+        state, at = _lane_state(lane, blob, at)
+        states.append(state)
+    return states
+
+
+@lru_cache(maxsize=4096)
+def row_of(widths: tuple[int, ...]) -> Struct:
+    """A row whose columns take so many bytes."""
+    return Struct("<" + "".join(_WIDTHS[width] for width in widths))
+
+
+@lru_cache(maxsize=4096)
+def numbers(count: int, kind: str) -> Struct:
+    """So many numbers of a kind, one after the other."""
+    return Struct(f"<{count}{kind}")
+
+
+def widened(row: tuple[int | bytes, ...]) -> tuple[int, ...]:
+    """A row with the columns that struct knows no number for turned into numbers."""
+    return tuple(int.from_bytes(one, "little", signed=True) if isinstance(one, bytes) else one for one in row)
+
+
+def _lane_state(lane: Lane, blob: bytes, at: int) -> tuple[LaneState, int]:
+    head, at = lane.head.unpack_from(blob, at), at + lane.head.size
+    count, widths = head[0], head[1 : 1 + lane.width]
+    kept = head[1 + lane.width : 1 + lane.width + len(lane.distinct)]
+    times = head[1 + lane.width + len(lane.distinct) :]
+    rows: dict[int, list[int]] = {}
+    if count:
+        starts = numbers(count, "I").unpack_from(blob, at)
+        row, at = row_of(widths), at + 4 * count
+        rows = {
+            start: list(widened(row.unpack_from(blob, at + place * row.size))) for place, start in enumerate(starts)
+        }
+        at += count * row.size
+    distinct = []
+    for size in kept:
+        hops, hashes = numbers(size, "I").unpack_from(blob, at), numbers(size, "q").unpack_from(blob, at + 4 * size)
+        distinct.append(dict(zip(hashes, hops, strict=True)))
+        at += 12 * size
+    lasts = iter(times[len(lane.newest) :])
+    return LaneState(rows, list(times[: len(lane.newest)]), list(zip(lasts, lasts, lasts, strict=True)), distinct), at
+
+
+def _lane_bytes(lane: Lane, state: LaneState) -> bytes:
+    starts = sorted(state.rows)
+    columns = list(zip(*(state.rows[start] for start in starts), strict=True))
+    widths = tuple(map(_width, columns)) if starts else (1,) * lane.width
+    times = [*state.newest, *(one for last in state.lasts for one in last)]
+    parts = [
+        lane.head.pack(len(starts), *widths, *map(len, state.distinct), *times),
+        numbers(len(starts), "I").pack(*starts),
+    ]
+    row = row_of(widths)
+    wide = any(width > _NATIVE for width in widths)
+    for start in starts:
+        columns_of_row = state.rows[start]
+        parts.append(row.pack(*(_narrowed(columns_of_row, widths) if wide else columns_of_row)))
+    for seen in state.distinct:
+        oldest_first = sorted(seen.items(), key=itemgetter(1))
+        parts.append(numbers(len(seen), "I").pack(*(hop for _, hop in oldest_first)))
+        parts.append(numbers(len(seen), "q").pack(*(value for value, _ in oldest_first)))
+    return b"".join(parts)
+
+
+def _width(column: Iterable[int]) -> int:
+    """The fewest bytes that hold every number of a column."""
+    bits = max((number if number >= 0 else ~number).bit_length() for number in column)
+    return next(width for width in _WIDTHS if bits < 8 * width)
+
+
+def _narrowed(row: Sequence[int], widths: Sequence[int]) -> Iterable[int | bytes]:
+    return (
+        number if width <= _NATIVE else number.to_bytes(width, "little", signed=True)
+        for number, width in zip(row, widths, strict=True)
+    )

@@ -1,0 +1,105 @@
+"""What a store of window state does: one atomic exchange for an event, and a few calls around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from riskloom.windows.state import RESIDUE, sealed
+
+#: A fence so far ahead of the clock is no clock that was set back: the state or the clock is wrong.
+MAX_AHEAD_US = 86_400_000_000
+_STAMP_BYTES = 8
+
+#: What became of an event: counted, counted before, or refused.
+Outcome = Literal["counted", "duplicate", "future", "ahead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """
+    A key that an event touches.
+
+    Attributes:
+        key: Under which the state lies.
+        record: What is appended, without its stamp; empty where the key is only read.
+        base: What a key begins with that nothing happened to.
+        keep_us: So long the key is kept after this.
+    """
+
+    key: bytes
+    record: bytes
+    base: bytes
+    keep_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """
+    One event for the store.
+
+    Attributes:
+        event_key: Under which the event's stamp is kept; events with one id and stream have one.
+        dedupe_us: So long after its stamp the same event is a duplicate; whole seconds.
+        now_us: The clock.
+        earliest_us: With an earlier stamp the event would lie too far in the future.
+        touches: The keys.
+    """
+
+    event_key: bytes
+    dedupe_us: int
+    now_us: int
+    earliest_us: int
+    touches: Sequence[Touch]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    What the store did.
+
+    Attributes:
+        outcome: Only with ``counted`` anything was written.
+        stamp_us: The event's stamp; of a duplicate the one it was counted with.
+        blobs: What lay under each key before; empty where there was nothing.
+    """
+
+    outcome: Outcome
+    stamp_us: int
+    blobs: Sequence[bytes]
+
+
+class StateStore(Protocol):
+    """
+    Keeps the state of keys. Every method raises StateUnavailableError where the store does not answer.
+
+    ``exchange`` is atomic: the stamp is the clock or the last stamp of any key touched, whichever is later; keys that
+    are only read are touched too, or an event could be stamped before a decision that did not see it.
+    """
+
+    def exchange(self, exchange: Exchange) -> Answer:
+        """Count an event once: stamp it, append its records, advance the fences, and give what was there before."""
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes]:
+        """What lies under each key; empty where there is nothing."""
+
+    def swap(self, key: bytes, old: bytes, base: bytes) -> bool:
+        """Put a folded base in the place of what ``old`` held, unless somebody else did already."""
+
+    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> None:
+        """Write whole blobs, each with how long to keep it in microseconds, over what is there."""
+
+    def mark(self, key: bytes, value: bytes) -> None:
+        """Write a marker, which is kept for good."""
+
+    def marker(self, key: bytes) -> bytes | None:
+        """A marker; None where there is none."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+def stamped(record: bytes, stamp_us: int) -> bytes:
+    """A record with its stamp and checksum, ready to be appended."""
+    return sealed(record + stamp_us.to_bytes(_STAMP_BYTES, "little"), RESIDUE)

@@ -1,0 +1,46 @@
+"""Stores that the window tests run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from riskloom.windows import WindowPlan
+from riskloom.windows.redis_store import RedisStateStore
+from riskloom.windows.sqlite_store import SqliteStateStore
+from riskloom.windows.store import StateStore
+from tests.windows.streams import proof_plan
+
+_DATABASES = 16  # that Redis has by default
+
+#: Opens a store that holds nothing; opened again with the same number it is the same store.
+OpenStore = Callable[[int], StateStore]
+
+
+@pytest.fixture(scope="session")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> WindowPlan:
+    """The plan with every aggregate."""
+    return proof_plan(tmp_path_factory.mktemp("plan"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.needs("redis-server"))])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
+    """Each store in turn."""
+    if request.param == "sqlite":
+        yield lambda number: SqliteStateStore(tmp_path / f"state-{number}.db")
+        return
+    import redis  # noqa: PLC0415
+
+    url: str = request.getfixturevalue("redis_server").removesuffix("/0")
+    used: set[int] = set()
+
+    def opened(number: int) -> StateStore:
+        address = f"{url}/{number % _DATABASES}"
+        if number not in used:
+            redis.Redis.from_url(address).flushdb()
+        used.add(number)
+        return RedisStateStore(address)
+
+    yield opened
