@@ -1,76 +1,147 @@
 {#-
-  Windows over time, in one place.
+  Windowed features, declared on the columns of a feature view's mart and rendered here.
 
-  A timeline has rows of one entity (`entity_id`) at an instant (`at_us`, microseconds): what happened, and the points
-  at which the past is asked for. The axis is knowledge, `observed_at`. A window ends one microsecond before its point,
-  so a point never sees itself nor anything observed at the same instant, and its value is a function of the entity and
-  the instant alone.
+  An event happened at `effective_us` and was known at `observed_us`. Its place on the axis is `a`, its effective time
+  plus the declared delay; it enters at `t`, when it is known and has come of age: greatest(observed_us, a). At a point T
+  a window of width w with hop h holds the events with t < T and a >= floor_h(T) - w: the head is exact to the event,
+  the tail moves by whole hops. Both comparisons are strict in time, so a point sees neither itself nor its ties, and its
+  value is a function of the entity and the instant alone.
+
+  How it is computed. The timeline has the events and the points of every entity. `on_time` counts the events that
+  entered in the hop they belong to, which are nearly all; for those the two conditions are one range of `t`. Events that
+  entered in a later hop count alike for all points of each hop that follows (`lasting`), and from their entry on for the
+  points of the hop they entered in (`entering`). The three are added up. Nothing pairs events with points, so no entity
+  costs more than its rows.
+
+  Lines of SQL are made from a plan (see `window_plan`): `primitives` are what is counted, features are made from them.
 -#}
 
-{#- `past_7d`: the seven days before the point. With a delay, the same of what had been there for that long by then. -#}
-{% macro past_windows(spans, delay_us=0) -%}
-  {%- for span in spans %}
-  past_{{ span }} as (
-    partition by entity_id order by at_us
-    range between {{ span_us(span) + delay_us }} preceding and {{ delay_us + 1 }} preceding
+
+{#-
+  All rows of a windowed view, filed by day. `view` is the mart whose columns declare the features, `decisions` the stream
+  whose arrivals are the points, `streams` all that the features may read.
+-#}
+{% macro windowed(view, decisions, streams) -%}
+  {%- set relations = {} -%}
+  {%- for stream in streams -%}
+    {%- do relations.update({stream: ref(view.split('__')[0] ~ '__stream_' ~ stream)}) -%}
+  {%- endfor -%}
+  {%- if not execute -%}{{ return('select 1 as parsed') }}{%- endif -%}
+  {%- set plan = window_plan(view, decisions, relations) -%}
+  with
+
+  base as {{ inlined() }} (
+    {{ window_base(plan) }}
   ),
+
+  {%- if plan.distincts %}
+  {{ window_distincts(plan) }}
+
+  timeline as (
+    {{ window_distinct_timeline(plan) }}
+  ),
+  {%- else %}
+
+  timeline as {{ inlined() }} (
+    select * from base
+  ),
+  {%- endif %}
+
+  {{ windows_on_time(plan) }},
+
+  {{ windows_late(plan) }},
+
+  known as (
+    select
+      on_time.entity_id,
+      on_time.t as at_us,
+      on_time.source = -1 as is_snapshot
+      {%- for item in plan.distincts %},
+      on_time.{{ item.name }}
+      {%- endfor %}
+      {%- for item in plan.primitives %},
+      {{ merged(item.kind, ['on_time.' ~ item.name, 'lasting_' ~ item.hop ~ '.' ~ item.name, 'entering_' ~ item.hop ~ '.' ~ item.name]) }} as {{ item.name }}
+      {%- endfor %}
+    from on_time
+    {%- for hop in plan.hops %}
+    left join lasting_{{ hop.us }}
+      on on_time.entity_id = lasting_{{ hop.us }}.entity_id
+      and {{ whole_hops('on_time.t', hop.us) }} = lasting_{{ hop.us }}.hop
+    left join entering_{{ hop.us }}
+      on on_time.entity_id = entering_{{ hop.us }}.entity_id and on_time.t = entering_{{ hop.us }}.t
+    {%- endfor %}
+  ),
+
+  valued as (
+    select
+      entity_id,
+      at_us,
+      is_snapshot
+      {%- for feature in plan.features if feature.aggregate != 'ratio' %},
+      {{ feature_value(feature) }} as {{ feature.name }}
+      {%- endfor %}
+    from known
+  )
+
+  select
+    case when is_snapshot then cast('9999-12-31' as date) else cast({{ from_epoch_us('at_us') }} as date) end as filed_on,
+    entity_id,
+    at_us
+    {%- for feature in plan.features %},
+    {{ ratio_value(feature) if feature.aggregate == 'ratio' else feature.name }}
+    {%- if feature.aggregate == 'ratio' %} as {{ feature.name }}{% endif %}
+    {%- endfor %}
+  from valued
+{%- endmacro %}
+
+
+{#-
+  Events and points of every entity: `source` numbers the plan's groups of events from 1, a point that is no event has 0,
+  and the state at the build's `as_of` -1. An event of the stream that is decided is its own point, unless it is dated
+  after its arrival, for then it enters later than that.
+-#}
+{% macro window_base(plan) -%}
+  {%- for group in plan.groups %}
+    {%- set is_decision = group.stream == plan.decisions and group.delay_us == 0 %}
+    select
+      {{ plan.join_key }} as entity_id,
+      greatest(observed_us, effective_us + {{ group.delay_us }}) as t,
+      effective_us + {{ group.delay_us }} as a,
+      {{ group.number }} as source,
+      {{ 'observed_us >= effective_us and observed_us >= ' ~ plan.points_from if is_decision else 'false' }} as is_point
+      {%- for slot in range(plan.slots) %},
+      {{ group.slots[slot] if slot < group.slots | length else 'cast(null as bigint)' }} as v{{ slot }}
+      {%- endfor %}
+    from {{ plan.relations[group.stream] }}
+    where {{ plan.join_key }} is not null
+      and (effective_us >= {{ plan.context_from - group.delay_us }}
+        {%- if is_decision %} or observed_us >= {{ plan.points_from }}{% endif %})
+    union all
   {%- endfor %}
-  all_past as (partition by entity_id order by at_us range between unbounded preceding and 1 preceding),
-  rows_before as (partition by entity_id order by at_us rows between unbounded preceding and 1 preceding)
+    select
+      {{ plan.join_key }}, observed_us, null, 0, true {%- for slot in range(plan.slots) %}, null{% endfor %}
+    from {{ plan.relations[plan.decisions] }}
+    where {{ plan.join_key }} is not null
+      and observed_us >= {{ plan.points_from }}
+      {%- if plan.groups | selectattr('stream', 'equalto', plan.decisions) | selectattr('delay_us', 'equalto', 0) | list %}
+      and observed_us < effective_us
+      {%- endif %}
+    {%- if var('snapshots') %}
+    union all
+    select distinct
+      {{ plan.join_key }}, {{ as_of_us() }}, null, -1, true {%- for slot in range(plan.slots) %}, null{% endfor %}
+    from {{ plan.relations[plan.decisions] }}
+    where {{ plan.join_key }} is not null
+      and {{ plan.join_key }} not in (
+        select {{ plan.join_key }}
+        from {{ plan.relations[plan.decisions] }}
+        where observed_us = {{ as_of_us() }} and {{ plan.join_key }} is not null
+      )
+    {%- endif %}
 {%- endmacro %}
 
 
-{#- Whether no decision of the entity at the same instant stands before the row: several would have the same values. -#}
-{% macro is_first_decision(is_decision) -%}
-  coalesce(max(case when {{ is_decision }} then at_us end) over rows_before, at_us - 1) <> at_us
-{%- endmacro %}
-
-
-{% macro count_distinct_over(column, window) -%}
-  {{ return(adapter.dispatch('count_distinct_over')(column, window)) }}
-{%- endmacro %}
-
-{% macro duckdb__count_distinct_over(column, window) -%}
-  count(distinct {{ column }}) over {{ window }}
-{%- endmacro %}
-
-{% macro spark__count_distinct_over(column, window) -%}
-  size(collect_set({{ column }}) over {{ window }})
-{%- endmacro %}
-
-
-{#- Whole minor units (cents) as the currency's unit. -#}
-{% macro from_minor(expression) -%}
-  cast({{ expression }} as double) / 100
-{%- endmacro %}
-
-
-{#-
-  What a window model works on: points from `points_from` on, which are those of days that have changed, and the current
-  state of every entity at `as_of`, which each build writes anew. Rows before `context_from` can touch no window that is
-  asked for. All in microseconds; `delay_us` as in `past_windows`.
--#}
-{% macro work_range(sources, lookback='0s', delay_us=0, parameters={}) -%}
-  {%- set points_from = day_us(restart_day(sources, parameters)) -%}
-  {%- set earliest = [points_from, as_of_us()] | min -%}
-  {{ return({
-    'points_from': points_from, 'context_from': earliest - span_us(lookback) - delay_us, 'as_of': as_of_us()
-  }) }}
-{%- endmacro %}
-
-
-{#- The day a point's row is filed under; the current state has a day of its own, replaced by every build. -#}
-{% macro filed_on() -%}
-  case when is_snapshot then cast('9999-12-31' as date) else cast({{ from_epoch_us('at_us') }} as date) end
-{%- endmacro %}
-
-
-{#-
-  A feature view's mart from its window model: join key, the two timestamps Feast needs and the features, whose names
-  are those of the mart's YAML, so a feature is declared there and nowhere else. Values at a point use only what was
-  observed before it, so all of a row is known at its `event_timestamp`. Where an entity is decided at the very `as_of`,
-  that row is its current state and the snapshot says the same again.
--#}
+{#- A feature view's mart from its windows: join key, the two timestamps Feast needs, and the features its YAML names. -#}
 {% macro feature_view(windows) -%}
   {%- set join_key = model.config.meta.feature_view.join_key if execute else 'entity_id' -%}
   select
@@ -81,8 +152,4 @@
     {{ name }}
     {%- endfor %}
   from {{ windows }}
-  where not (
-    is_snapshot
-    and entity_id in (select entity_id from {{ windows }} where at_us = {{ as_of_us() }} and not is_snapshot)
-  )
 {%- endmacro %}

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from riskloom.catalog import Domain
 from riskloom.contracts import Duration, mistakes_from
 from riskloom.errors import CatalogError, FeatureError, Mistake
+from riskloom.windows import load_plan
 
 FeatureType = Literal["double", "bigint"]
 
@@ -27,7 +28,8 @@ class FeatureView:
     """
     Features of one entity that are computed, published and looked up together.
 
-    ``descriptions`` says what each feature is, by name, as the mart's YAML does.
+    ``descriptions`` says what each feature is, by name, as the mart's YAML does. Those of a view that ``is_windowed``
+    can be computed at any instant; of others there are the rows of the mart.
     """
 
     name: str
@@ -38,6 +40,7 @@ class FeatureView:
     description: str
     mart: str
     descriptions: Mapping[str, str] = field(default_factory=dict)
+    is_windowed: bool = False
 
 
 class _Declaration(BaseModel):
@@ -49,6 +52,7 @@ class _Declaration(BaseModel):
     entity: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
     join_key: str
     ttl: Duration
+    spans: dict[str, str] | None = None  # of a windowed view; what windows say is checked as the plan they make
 
 
 def mart_path(marts: Path, domain: Domain, mart: str) -> Path:
@@ -62,7 +66,7 @@ def load_views(domain: Domain, manifest: Path) -> tuple[FeatureView, ...]:
 
     Raises:
         FeatureError: There is no manifest, or it declares no view for the domain.
-        CatalogError: A view is declared wrongly; every mistake is listed.
+        CatalogError: A view or, where the views are right, a window is declared wrongly; every mistake is listed.
     """
     views: list[FeatureView] = []
     files: dict[str, str] = {}
@@ -89,6 +93,7 @@ def load_views(domain: Domain, manifest: Path) -> tuple[FeatureView, ...]:
         raise CatalogError(mistakes)
     if not views:
         raise FeatureError(f"{manifest}: no model with config.meta.feature_view for domain {domain.name!r}")
+    load_plan(domain, manifest)
     return tuple(views)
 
 
@@ -117,6 +122,7 @@ def _view(domain: Domain, declaration: _Declaration, node: dict[str, Any]) -> Fe
             for name, column in node["columns"].items()
             if name not in other
         },
+        is_windowed=declaration.spans is not None,
     )
 
 

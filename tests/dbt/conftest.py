@@ -16,10 +16,12 @@ from riskloom.features import dbt
 from riskloom.features.views import mart_path
 from riskloom.ingest import prepare_landing
 from riskloom.settings import Settings, environment
+from riskloom.windows.declaration import load_plan
+from riskloom.windows.plan import WindowPlan
 from tests.dbt.world import DAY, START, World, make_world
 
-CUT = START + 40 * DAY
-END = START + 60 * DAY
+CUT = START + 100 * DAY
+END = START + 180 * DAY
 
 
 @dataclass
@@ -45,6 +47,11 @@ class Home:
         prepare_landing(self.domain, self.settings.landing)
         self.reports.append(dbt.build(self.domain, self.project, as_of=as_of, unit_tests=unit_tests))
         return self.reports[-1]
+
+    @property
+    def plan(self) -> WindowPlan:
+        """What is windowed, as the manifest says that dbt left."""
+        return load_plan(self.domain, self.project.manifest)
 
     def mart(self, name: str) -> Path:
         """A mart's file."""
@@ -85,7 +92,7 @@ def card_domain() -> Domain:
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    """Sixty days of payments."""
+    """A hundred and thirty days of payments, the last of which arrive in the fifty days that follow."""
     return make_world(seed=3)
 
 
@@ -106,15 +113,16 @@ VIEWS = (
     "terminal_activity",
     "terminal_risk",
 )
-MARTS = (*VIEWS, "subjects", "labels")
+STREAMS = ("stream_bindings", "stream_fraud_verdicts", "stream_logins", "stream_payments")
+MARTS = (*VIEWS, *STREAMS, "subjects", "labels")
 
 
 @pytest.fixture(scope="session")
 def in_steps(tmp_path_factory: pytest.TempPathFactory, card_domain: Domain, world: World) -> Steps:
     """
-    Built on day 40 without any device, then on day 60.
+    Built on day 100 without any device, then on day 180.
 
-    By then the rest has landed, all devices among it, though most of them were observed before day 40: a late landing.
+    By then the rest has landed, all devices among it, though most of them were observed before day 100: a late landing.
     """
     home = Home(card_domain, Settings(home=tmp_path_factory.mktemp("steps")))
     world.observed(last=CUT).without("accounts__devices").land(card_domain, home.settings.landing, "first")
@@ -129,7 +137,7 @@ def in_steps(tmp_path_factory: pytest.TempPathFactory, card_domain: Domain, worl
 
 @pytest.fixture(scope="session")
 def at_once(tmp_path_factory: pytest.TempPathFactory, card_domain: Domain, world: World) -> Home:
-    """Built on day 60 from everything, for the first time."""
+    """Built on day 180 from everything, for the first time."""
     home = Home(card_domain, Settings(home=tmp_path_factory.mktemp("once")))
     world.land(card_domain, home.settings.landing, "all")
     home.build(END, unit_tests=True)

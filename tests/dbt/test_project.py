@@ -131,7 +131,14 @@ def test_unit_tests_run_where_they_are_asked_for(at_once: Home, in_steps: Steps,
 def test_a_variable_that_is_missing_is_named(at_once: Home, tmp_path: Path) -> None:
     """Without as_of there is no honest state to publish; dbt stops and says which variable to pass."""
     done = subprocess.run(
-        [*dbt.COMMAND, "compile", "--select", "stg_payments__transactions+1", "--vars", "{maturity: 7d}"],
+        [
+            *dbt.COMMAND,
+            "compile",
+            "--select",
+            f"path:models/intermediate/{at_once.domain.name}",
+            "--vars",
+            "{maturity: 7d}",
+        ],
         cwd=PROJECT,
         env={**os.environ, **environment(at_once.settings), "DBT_TARGET_PATH": str(tmp_path)},
         capture_output=True,

@@ -1,1 +1,1 @@
-{{ feature_view(ref('int_customer_trust__customer_access')) }}
+{{ feature_view(ref('int_customer_trust__customer_access_windows')) }}

@@ -1,1 +1,1 @@
-{{ feature_view(ref('int_customer_trust__customer_activity')) }}
+{{ feature_view(ref('int_customer_trust__customer_activity_windows')) }}

@@ -1,1 +1,1 @@
-{{ feature_view(ref('int_customer_trust__customer_frauds')) }}
+{{ feature_view(ref('int_customer_trust__customer_frauds_windows')) }}

@@ -1,1 +1,1 @@
-{{ feature_view(ref('int_customer_trust__terminal_activity')) }}
+{{ feature_view(ref('int_customer_trust__terminal_activity_windows')) }}

@@ -1,1 +1,1 @@
-{{ feature_view(ref('int_customer_trust__terminal_risk')) }}
+{{ feature_view(ref('int_customer_trust__terminal_risk_windows')) }}

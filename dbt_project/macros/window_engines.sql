@@ -1,0 +1,71 @@
+{#- Where engines write the same thing differently. -#}
+
+
+{#- A step of a query that is read by several others and cheaper to do again than to keep. -#}
+{% macro inlined() -%}
+  {{ return(adapter.dispatch('inlined')()) }}
+{%- endmacro %}
+
+{% macro duckdb__inlined() -%}
+  {{ return('not materialized') }}
+{%- endmacro %}
+
+{% macro default__inlined() -%}
+  {{ return('') }}
+{%- endmacro %}
+
+
+{#- The number of the hop that holds an instant. -#}
+{% macro whole_hops(instant, hop_us) -%}
+  {{ return(adapter.dispatch('whole_hops')(instant, hop_us)) }}
+{%- endmacro %}
+
+{% macro duckdb__whole_hops(instant, hop_us) -%}
+  {{ return(instant ~ ' // ' ~ hop_us) }}
+{%- endmacro %}
+
+{% macro spark__whole_hops(instant, hop_us) -%}
+  {{ return(instant ~ ' div ' ~ hop_us) }}
+{%- endmacro %}
+
+
+{#- A row for each whole number from one to another, both included. -#}
+{% macro each_of(first, last) -%}
+  {{ return(adapter.dispatch('each_of')(first, last)) }}
+{%- endmacro %}
+
+{% macro duckdb__each_of(first, last) -%}
+  {{ return('unnest(range(' ~ first ~ ', ' ~ last ~ ' + 1))') }}
+{%- endmacro %}
+
+{% macro spark__each_of(first, last) -%}
+  {{ return('explode(sequence(' ~ first ~ ', ' ~ last ~ '))') }}
+{%- endmacro %}
+
+
+{#- A whole number of up to 38 digits, for squares of 64-bit numbers. -#}
+{% macro wide(number) -%}
+  {{ return(adapter.dispatch('wide')(number)) }}
+{%- endmacro %}
+
+{% macro duckdb__wide(number) -%}
+  {{ return('cast(' ~ number ~ ' as hugeint)') }}
+{%- endmacro %}
+
+{% macro spark__wide(number) -%}
+  {{ return('cast(' ~ number ~ ' as decimal(38, 0))') }}
+{%- endmacro %}
+
+
+{#- A value behind its place in order: the greatest of them is the newest. -#}
+{% macro placed(axis, entry, value) -%}
+  {{ return(adapter.dispatch('placed')(axis, entry, value)) }}
+{%- endmacro %}
+
+{% macro duckdb__placed(axis, entry, value) -%}
+  {{ return('struct_pack(axis := ' ~ axis ~ ', entry := ' ~ entry ~ ', value := ' ~ value ~ ')') }}
+{%- endmacro %}
+
+{% macro spark__placed(axis, entry, value) -%}
+  {{ return("named_struct('axis', " ~ axis ~ ", 'entry', " ~ entry ~ ", 'value', " ~ value ~ ')') }}
+{%- endmacro %}

@@ -1,0 +1,235 @@
+{#- Events that entered in the hop they belong to: by frames where bounds may be expressions, by tiles anywhere. -#}
+
+
+{#- The points, each once, with every primitive over the events that were on time. -#}
+{% macro windows_on_time(plan) -%}
+  {%- if var('portable', false) -%}{{ return(default__windows_on_time(plan)) }}{%- endif -%}
+  {{ return(adapter.dispatch('windows_on_time')(plan)) }}
+{%- endmacro %}
+
+{#-
+  A RANGE frame finds its edges by searching the rows of the entity, each search the slower the more there are: an entity
+  with a large share of all rows is done by tiles.
+-#}
+{% macro duckdb__windows_on_time(plan) -%}
+  busy_entities as (
+    select entity_id from timeline group by entity_id having count(*) > {{ var('busy_rows') }}
+  ),
+
+  busy as (
+    select timeline.* from timeline semi join busy_entities on timeline.entity_id = busy_entities.entity_id
+  ),
+
+  {{ window_tiles(plan, 'busy') }},
+
+  framed as {{ inlined() }} (
+    select
+      entity_id,
+      t,
+      source,
+      is_point,
+      max(case when is_point then t end) over rows_before as point_before
+      {%- for item in plan.distincts %},
+      {{ item.name }}
+      {%- endfor %}
+      {%- for item in plan.primitives %},
+      {{ primitive(item, is_on_time(item)) }} over past_{{ item.span }} as {{ item.name }}
+      {%- endfor %}
+    from timeline anti join busy_entities on timeline.entity_id = busy_entities.entity_id
+    window
+      {%- for name in plan.primitives | map(attribute='span') | unique %}
+      {%- set span = plan.spans[name] %}
+      past_{{ name }} as (
+        partition by entity_id order by t
+        range between {{ span.width_us }} + t % {{ span.hop_us }} preceding and 1 preceding
+      ),
+      {%- endfor %}
+      rows_before as (partition by entity_id order by t rows between unbounded preceding and 1 preceding)
+  ),
+
+  on_time as {{ inlined() }} (
+    select
+      entity_id,
+      t,
+      source
+      {{- window_columns(plan) }}
+    from framed
+    where is_point and coalesce(point_before, t - 1) <> t
+    union all
+    select * from tiled
+  )
+{%- endmacro %}
+
+{% macro default__windows_on_time(plan) -%}
+  {{ window_tiles(plan, 'timeline') }},
+
+  on_time as (
+    select * from tiled
+  )
+{%- endmacro %}
+
+
+{#-
+  `tiled`: a tile is what entered in one hop of an entity. A window is the whole tiles before the point's own, and the
+  head of that one up to the point. Bounds are constants, so any engine can do it.
+-#}
+{% macro window_tiles(plan, relation) -%}
+  {%- for hop in plan.hops %}
+  {%- set tiles = [] -%}
+  {%- for item in hop.primitives if item.tile not in tiles | map(attribute='tile') | list -%}
+    {%- do tiles.append(item) -%}
+  {%- endfor %}
+  {%- do hop.update({'tiles': tiles}) %}
+  tiles_{{ hop.us }} as (
+    select
+      entity_id,
+      {{ whole_hops('t', hop.us) }} as hop
+      {%- for item in tiles %},
+      {{ primitive(item, is_on_time(item)) }} as {{ item.tile }}
+      {%- endfor %}
+    from {{ relation }}
+    group by entity_id, {{ whole_hops('t', hop.us) }}
+  ),
+
+  passed_{{ hop.us }} as (
+    select
+      entity_id,
+      hop
+      {%- for item in hop.primitives %},
+      {{ rolled_up(item.kind, item.tile) }} over (
+        partition by entity_id order by hop range between {{ item.hops }} preceding and 1 preceding
+      ) as {{ item.name }}
+      {%- endfor %}
+    from tiles_{{ hop.us }}
+  ),
+  {%- endfor %}
+
+  heads as (
+    select
+      entity_id,
+      t,
+      source,
+      is_point,
+      max(case when is_point then t end) over (
+        partition by entity_id, {{ whole_hops('t', plan.hops[0].us) }} order by t
+        rows between unbounded preceding and 1 preceding
+      ) as point_before
+      {%- for item in plan.distincts %},
+      {{ item.name }}
+      {%- endfor %}
+      {%- for hop in plan.hops %}
+      {%- for item in hop.tiles %},
+      {{ primitive(item, is_on_time(item)) }} over head_{{ hop.us }} as {{ item.tile }}_{{ hop.us }}
+      {%- endfor %}
+      {%- endfor %}
+    from {{ relation }}
+    window
+      {%- for hop in plan.hops %}
+      {{ head_window(hop.us) }}{{ ',' if not loop.last }}
+      {%- endfor %}
+  ),
+
+  tiled as (
+    select
+      heads.entity_id,
+      heads.t,
+      heads.source
+      {%- for item in plan.distincts %},
+      heads.{{ item.name }}
+      {%- endfor %}
+      {%- for item in plan.primitives %},
+      {{ merged(item.kind, ['heads.' ~ item.tile ~ '_' ~ item.hop, 'passed_' ~ item.hop ~ '.' ~ item.name]) }} as {{ item.name }}
+      {%- endfor %}
+    from heads
+    {%- for hop in plan.hops %}
+    left join passed_{{ hop.us }}
+      on heads.entity_id = passed_{{ hop.us }}.entity_id
+      and {{ whole_hops('heads.t', hop.us) }} = passed_{{ hop.us }}.hop
+    {%- endfor %}
+    where heads.is_point and coalesce(heads.point_before, heads.t - 1) <> heads.t
+  )
+{%- endmacro %}
+
+
+{#- `late`, and for each hop what events that entered after their own hop add to points: `lasting_…`, `entering_…`. -#}
+{% macro windows_late(plan) -%}
+  {%- set shortest = plan.hops[0].us %}
+  late as (
+    select entity_id, t, a, source {%- for slot in range(plan.slots) %}, v{{ slot }}{% endfor %}
+    from timeline
+    where source > 0 and {{ whole_hops('t', shortest) }} <> {{ whole_hops('a', shortest) }}
+  )
+  {%- for hop in plan.hops %}
+  {%- set entered = whole_hops('t', hop.us) %}
+  {%- set last_hop = whole_hops('a', hop.us) ~ ' + ' ~ hop.most %}
+  {%- set first_hop = 'greatest(' ~ entered ~ ' + 1, ' ~ [plan.earliest, 0] | max // hop.us ~ ')' %},
+
+  lasting_{{ hop.us }} as (
+    select
+      entity_id,
+      hop
+      {%- for item in hop.primitives %},
+      {{ primitive(item, ['source = ' ~ item.source, 'hop <= ' ~ whole_hops('a', hop.us) ~ ' + ' ~ item.hops]) }} as {{ item.name }}
+      {%- endfor %}
+    from (
+      select *, {{ each_of(first_hop, last_hop) }} as hop
+      from late
+      where {{ entered }} <> {{ whole_hops('a', hop.us) }} and {{ first_hop }} <= {{ last_hop }}
+    ) as hops_after
+    group by entity_id, hop
+  ),
+
+  entering_{{ hop.us }} as (
+    select *
+    from (
+      select
+        entity_id,
+        t,
+        source
+        {%- for item in hop.primitives %},
+        {{ primitive(item, ['source = ' ~ item.source, entered ~ ' <= ' ~ whole_hops('a', hop.us) ~ ' + ' ~ item.hops]) }} over head_{{ hop.us }} as {{ item.name }}
+        {%- endfor %}
+      from (
+        select entity_id, t, a, source {%- for slot in range(plan.slots) %}, v{{ slot }}{% endfor %}
+        from late
+        where {{ entered }} <> {{ whole_hops('a', hop.us) }}
+        union all
+        select distinct
+          timeline.entity_id, timeline.t, cast(null as bigint), 0
+          {%- for slot in range(plan.slots) %}, cast(null as bigint){% endfor %}
+        from timeline
+        inner join (
+          select distinct entity_id, {{ entered }} as hop
+          from late
+          where {{ entered }} <> {{ whole_hops('a', hop.us) }}
+        ) as entries
+          on timeline.entity_id = entries.entity_id and {{ whole_hops('timeline.t', hop.us) }} = entries.hop
+        where timeline.is_point
+      ) as hops_of_entry
+      window {{ head_window(hop.us) }}
+    ) as entered
+    where source = 0
+  )
+  {%- endfor %}
+{%- endmacro %}
+
+
+{% macro head_window(hop_us) -%}
+  head_{{ hop_us }} as (
+    partition by entity_id, {{ whole_hops('t', hop_us) }} order by t range between unbounded preceding and 1 preceding
+  )
+{%- endmacro %}
+
+
+{#- Conditions under which an event counts as one that was on time for a primitive's hop. -#}
+{% macro is_on_time(item) -%}
+  {{ return(['source = ' ~ item.source, whole_hops('t', item.hop) ~ ' = ' ~ whole_hops('a', item.hop)]) }}
+{%- endmacro %}
+
+
+{#- The names of all columns that a point carries. -#}
+{% macro window_columns(plan) -%}
+  {%- for item in plan.distincts + plan.primitives %},
+      {{ item.name }}
+  {%- endfor %}
+{%- endmacro %}
