@@ -10,21 +10,23 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import mul
+from operator import add, mul
 from typing import Any
 
 from riskloom.windows import rules
 from riskloom.windows.arithmetic import as_double, deviation, ratio, smoothed_ratio
-from riskloom.windows.layout import EntityLayout, Lane, Slot
+from riskloom.windows.layout import EntityLayout, Join, Lane, Slot
 from riskloom.windows.plan import RatioFeature, Span, WindowFeature, WindowPlan
 from riskloom.windows.rules import EFFECTIVE, FIRST_VALUE, NULLS, OBSERVED, Record
-from riskloom.windows.state import numbers, row_of, widened
+from riskloom.windows.state import HIGHEST, LOWEST, NEVER, numbers, row_of, widened
 
 Value = float | None
 
 #: ``(blob, where its lanes begin, records, horizon, T)`` → the value of every feature, by name.
 Compute = Callable[[bytes, int, Sequence[Record], int, int], dict[str, Value]]
 
+_NOTHING: dict[Join, str] = {add: "0", min: str(HIGHEST), max: str(LOWEST)}
+_SIGNS: dict[Join, str] = {min: "<", max: ">"}
 _EXACT = 2**53  # every whole number up to it is a double
 
 
@@ -96,79 +98,100 @@ def _lane(lane: Lane, place: int) -> Iterator[str]:
         first = times + len(lane.newest) + 3 * place_of
         yield f"last{place_of} = head[{first}:{first + 3}]"
     yield f"seen = rules.entered(records, {lane.tag}, {lane.delay_us}, horizon, T)"
-    yield f"effective = [record[{EFFECTIVE}] for record in seen]"
+    yield f"times = [record[{EFFECTIVE}] for record in seen]"
+    for slot in _slots(lane):
+        yield from _raw_values(slot)
+    for place_of, (slot, _) in enumerate(lane.distinct):
+        yield from _last_seen(lane, place_of, slot)
     yield "before = -1"
+
+
+def _raw_values(slot: int) -> Iterator[str]:
+    """Values of the raw records that count, ascending by effective time: with ``times``, or without nulls."""
+    bit = 1 << slot
+    yield f"values{slot} = [record[{FIRST_VALUE + slot}] for record in seen if not record[{NULLS}] & {bit}]"
+    yield f"times{slot} = times"
+    yield f"if len(values{slot}) != len(times):"
+    yield f"    times{slot} = [record[{EFFECTIVE}] for record in seen if not record[{NULLS}] & {bit}]"
+
+
+def _last_seen(lane: Lane, place: int, slot: int) -> Iterator[str]:
+    """The hops that different values were last seen in, folded or raw, ascending."""
+    yield f"if values{slot}:"
+    yield f"    last_seen = dict(zip(hashes{place}, hops{place}))"
+    yield f"    for value, time in dict(zip(values{slot}, times{slot})).items():"
+    yield f"        hop = (time + {lane.delay_us}) // {lane.hop_us}"
+    yield "        if last_seen.get(value, -1) < hop: last_seen[value] = hop"
+    yield f"    hops{place} = sorted(last_seen.values())"
 
 
 def _span(lane: Lane, span: Span) -> Iterator[str]:
     """Everything of a lane within a span: what is folded (``c…``) and what is raw (``r…``), put together."""
     yield f"tail = rules.tail(T, {span.width_us}, {span.hop_us})"
     yield f"oldest = tail - {lane.delay_us}"
-    yield "first = bisect_left(effective, oldest)"
+    yield "first = bisect_left(times, oldest)"
     yield "if first != before:"
-    yield "    before, part = first, seen[first:]"
+    yield "    before = first"
     yield from _indented(_raw(lane))
     if lane.width:
         columns = ", ".join(f"c{place}" for place in range(lane.width))
+        nothing = ", ".join(_NOTHING[join] for join in lane.joins)
         yield f"row_place = bisect_left(starts, tail // {lane.hop_us})"
         yield "if row_place < n:"
         yield "    found = unpack(blob, rows_at + row_place * size)"
-        yield f"    ({columns},) = widened(found) if is_wide else found"
+        yield f"    {columns}, = widened(found) if is_wide else found"
         yield "else:"
-        yield f"    {' = '.join(columns.split(', '))} = 0"
-    for place, counted, sign in _extremes(lane):
-        yield f"if r{counted} and (not c{counted} or r{place} {sign} c{place}): c{place} = r{place}"
-    for place in range(_added(lane)):
-        yield f"c{place} += r{place}"
+        yield f"    {columns}, = {nothing},"
+    for place, join in enumerate(lane.joins):
+        if join is add:
+            yield f"c{place} += r{place}"
+        else:
+            yield f"if r{place} {_SIGNS[join]} c{place}: c{place} = r{place}"
     for place, _ in enumerate(lane.newest):
         yield f"t{place} = max(newest{place} if newest{place} >= oldest else -1, rt{place})"
     for place, _ in enumerate(lane.lasts):
         yield f"l{place} = max(last{place} if last{place}[0] >= oldest else none, rl{place})"
     for place, _ in enumerate(lane.distinct):
-        yield f"cut = bisect_left(hops{place}, tail // {lane.hop_us})"
-        union = f"len(rd{place}.union(hashes{place}[cut:]))"
-        yield f"d{place} = {union} if rd{place} else len(hops{place}) - cut"
+        yield f"d{place} = len(hops{place}) - bisect_left(hops{place}, tail // {lane.hop_us})"
 
 
 def _raw(lane: Lane) -> Iterator[str]:
-    """The columns of the raw records in ``part``."""
-    for slot in sorted({slot for slot in _slots(lane) if slot is not None}):
-        yield f"v{slot} = [record[{FIRST_VALUE + slot}] for record in part if not record[{NULLS}] & {1 << slot}]"
-    columns = [f"len({'part' if slot is None else f'v{slot}'})" for slot in lane.counts]
+    """The columns of the raw records from ``first`` on."""
+    timed = {*lane.firsts, *lane.newest}
+    counted = {*lane.counts, *lane.sums, *lane.minima, *lane.maxima, *timed}
+    for slot in _slots(lane):
+        if slot not in counted:
+            continue
+        yield f"start = first if times{slot} is times else bisect_left(times{slot}, oldest)"
+        yield f"v{slot} = values{slot}[start:]"
+        if slot in timed:
+            yield f"t{slot} = times{slot}[start:]"
+    columns = [f"len({'times) - first' if slot is None else f'v{slot})'}" for slot in lane.counts]
     columns += [f"sum(v{slot})" for slot in lane.sums]
     columns += [f"sum(map(mul, v{slot}, v{slot}))" for slot in lane.squares]
-    columns += [f"min(v{slot}, default=0)" for slot in lane.minima]
-    columns += [f"max(v{slot}, default=0)" for slot in lane.maxima]
-    columns += [f"min({_times(slot)}, default=0)" for slot in lane.firsts]
+    columns += [f"min(v{slot}) if v{slot} else {HIGHEST}" for slot in lane.minima]
+    columns += [f"max(v{slot}) if v{slot} else {LOWEST}" for slot in lane.maxima]
+    columns += [_edge(slot, 0, HIGHEST) for slot in lane.firsts]
     yield from (f"r{place} = {column}" for place, column in enumerate(columns))
-    for place, of in enumerate(lane.newest):
-        yield f"rt{place} = max({_times(of)}, default=-1)"
+    yield from (f"rt{place} = {_edge(slot, -1, NEVER)}" for place, slot in enumerate(lane.newest))
     for place, field in enumerate(lane.lasts):
         enters = f"rules.enters(record[{OBSERVED}], record[{EFFECTIVE}], {lane.delay_us})"
         value = f"(record[{EFFECTIVE}], {enters}, record[{FIRST_VALUE + field}])"
-        yield f"rl{place} = max([{value} for record in part if not record[{NULLS}] & {1 << field}], default=none)"
-    for place, (field, _) in enumerate(lane.distinct):
-        yield f"rd{place} = set(v{field})"
+        some = f"for record in seen[first:] if not record[{NULLS}] & {1 << field}"
+        yield f"rl{place} = max([{value} {some}], default=none)"
 
 
-def _times(slot: Slot) -> str:
-    condition = "" if slot is None else f" if not record[{NULLS}] & {1 << slot}"
-    return f"[record[{EFFECTIVE}] for record in part{condition}]"
+def _edge(slot: Slot, place: int, nothing: int) -> str:
+    """The first or last effective time of the raw records in the span."""
+    if slot is None:
+        return f"times[{place or 'first'}] if first < len(times) else {nothing}"
+    return f"t{slot}[{place}] if t{slot} else {nothing}"
 
 
-def _slots(lane: Lane) -> Iterable[Slot]:
-    return [*lane.counts, *lane.sums, *lane.minima, *lane.maxima, *(slot for slot, _ in lane.distinct)]
-
-
-def _added(lane: Lane) -> int:
-    return len(lane.counts) + len(lane.sums) + len(lane.squares)
-
-
-def _extremes(lane: Lane) -> Iterator[tuple[int, int, str]]:
-    """Columns of which one value is kept: their place, the place of the count that tells if there is one, the order."""
-    kinds = [(slot, "<") for slot in lane.minima] + [(slot, ">") for slot in lane.maxima]
-    for place, (slot, sign) in enumerate(kinds + [(slot, "<") for slot in lane.firsts], start=_added(lane)):
-        yield place, lane.counts.index(slot), sign
+def _slots(lane: Lane) -> list[int]:
+    """The slots whose raw values are looked at."""
+    used = [*lane.counts, *lane.sums, *lane.minima, *lane.maxima, *lane.firsts, *lane.newest]
+    return sorted({slot for slot in [*used, *(slot for slot, _ in lane.distinct)] if slot is not None})
 
 
 def _value(lane: Lane, feature: WindowFeature, slot: Slot, factor: int) -> str:
@@ -183,7 +206,7 @@ def _value(lane: Lane, feature: WindowFeature, slot: Slot, factor: int) -> str:
             place = lane.newest.index(slot)
             return f"(T - t{place}) / 1e6 if t{place} >= 0 else None"
         case "time_since_first":
-            place = _added(lane) + len(lane.minima) + len(lane.maxima) + lane.firsts.index(slot)
+            place = lane.added + len(lane.minima) + len(lane.maxima) + lane.firsts.index(slot)
             return f"(T - c{place}) / 1e6 if {_count(lane, slot)} else None"
     return _of_field(lane, feature, _field(slot), factor)
 
@@ -194,10 +217,10 @@ def _of_field(lane: Lane, feature: WindowFeature, slot: int, factor: int) -> str
             place = lane.lasts.index(slot)
             return f"{_scaled(f'l{place}[2]', factor)} if l{place}[0] >= 0 else None"
         case "min":
-            found = f"c{_added(lane) + lane.minima.index(slot)}"
+            found = f"c{lane.added + lane.minima.index(slot)}"
             return f"{_scaled(found, factor)} if {_count(lane, slot)} else None"
         case "max":
-            found = f"c{_added(lane) + len(lane.minima) + lane.maxima.index(slot)}"
+            found = f"c{lane.added + len(lane.minima) + lane.maxima.index(slot)}"
             return f"{_scaled(found, factor)} if {_count(lane, slot)} else None"
     return _of_sums(lane, feature, slot, factor)
 

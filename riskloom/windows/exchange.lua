@@ -22,10 +22,11 @@ local function restamped(record, stamp)
   return body .. struct.pack('<I4', bit.tobit(checksum(body)) % 0x100000000)
 end
 
-local accepted = redis.call('GET', KEYS[1])
+local found = redis.call('MGET', unpack(KEYS))
+local accepted = found[1]
 local fence, answer = ARGV[1], {'counted', ''}
 for place = 2, #KEYS do
-  local blob = redis.call('GET', KEYS[place]) or ''
+  local blob = found[place] or ''
   answer[place + 1] = blob
   local held = blob:sub(1, FENCE)
   if held > fence then fence = held end
@@ -53,12 +54,7 @@ for place = 2, #KEYS do
   local first = 3 * place
   local record, blob = ARGV[first], answer[place + 1]
   if record ~= '' and fence ~= ARGV[1] then record = restamped(record, stamp) end
-  if blob == '' then
-    redis.call('SET', KEYS[place], fence .. ARGV[first + 1] .. record, 'PX', ARGV[first + 2])
-  else
-    redis.call('SETRANGE', KEYS[place], 0, fence)
-    if record ~= '' then redis.call('APPEND', KEYS[place], record) end
-    redis.call('PEXPIRE', KEYS[place], ARGV[first + 2])
-  end
+  local content = blob == '' and ARGV[first + 1] or blob:sub(FENCE + 1)
+  redis.call('SET', KEYS[place], fence .. content .. record, 'PX', ARGV[first + 2])
 end
 return answer

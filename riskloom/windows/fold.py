@@ -7,12 +7,14 @@ no window ever ends inside a row: folding loses nothing that a later read could 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 from riskloom.windows import rules
 from riskloom.windows.layout import EntityLayout, Lane, Slot
 from riskloom.windows.rules import EFFECTIVE, FIRST_VALUE, NULLS, OBSERVED, TAG, Record
-from riskloom.windows.state import FENCE_SIZE, HEADER, LaneState, base_of, lanes_of, opened
+from riskloom.windows.state import FENCE_SIZE, HEADER, HIGHEST, LOWEST, LaneState, base_of, lanes_of, opened
 
 #: Compaction is due when so many records came after the last one …
 DUE_AFTER = 16
@@ -48,43 +50,77 @@ def folded(layout: EntityLayout, blob: bytes) -> bytes:
 def fold(lane: Lane, state: LaneState, records: Sequence[Record], *, since_us: int, horizon_us: int) -> None:
     """Bring what entered from ``since_us`` to before ``horizon_us`` into the rows, and age them to the horizon."""
     events = rules.entered(records, lane.tag, lane.delay_us, since_us, horizon_us)
-    fresh = _grouped(lane, events, horizon_us)
-    state.rows = _merged(lane, _aged(lane, state.rows, horizon_us), fresh)
+    age(lane, state, horizon_us)
+    if lane.width:
+        add(lane, state, _grouped(lane, events, horizon_us))
     for place, slot in enumerate(lane.newest):
         times = [record[EFFECTIVE] for record in events if not _is_null(record, slot)]
         state.newest[place] = max([state.newest[place], *times])
-    for place, slot in enumerate(lane.lasts):
-        values = [
-            (
-                record[EFFECTIVE],
-                rules.enters(record[OBSERVED], record[EFFECTIVE], lane.delay_us),
-                record[FIRST_VALUE + slot],
-            )
-            for record in events
-            if not _is_null(record, slot)
-        ]
-        state.lasts[place] = max([state.lasts[place], *values])
-    for place, (slot, cap) in enumerate(lane.distinct):
-        state.distinct[place] = _seen(lane, state.distinct[place], events, slot, cap, horizon_us)
+    for place, field in enumerate(lane.lasts):
+        state.lasts[place] = max([state.lasts[place], *_lasts(lane, events, field)])
+    for place, (field, cap) in enumerate(lane.distinct):
+        state.distinct[place] = _seen(lane, state.distinct[place], events, field, cap, horizon_us)
 
 
-def row_start(lane: Lane, axis_us: int, horizon_us: int) -> int | None:
-    """The start, in hops of the lane, of the row that an event at this place of the axis folds into; None: too old."""
-    for span in lane.spans:
-        if axis_us >= rules.tail(horizon_us, span.width_us, span.hop_us):
-            return (axis_us - axis_us % span.hop_us) // lane.hop_us
-    return None
+def levels(lane: Lane, horizon_us: int) -> list[tuple[int, int]]:
+    """For each span, by width: where its window begins at the horizon, and its hop; both in hops of the lane."""
+    hop_us = lane.hop_us
+    return [
+        (rules.tail(horizon_us, span.width_us, span.hop_us) // hop_us, span.hop_us // hop_us) for span in lane.spans
+    ]
+
+
+def age(lane: Lane, state: LaneState, horizon_us: int) -> None:
+    """Drop rows that no window reaches any more, and put those together that no window tells apart any more."""
+    starts = state.starts
+    coarse: list[int] = []
+    last = len(starts)
+    for tail, hop in levels(lane, horizon_us):
+        first = bisect_left(starts, tail, 0, last)
+        coarse[:0] = starts[first:last] if hop == 1 else [start - start % hop for start in starts[first:last]]
+        last = first
+    # of rows that fall together the oldest stays: it holds the others too
+    chosen = [place for place, start in enumerate(coarse) if not place or start != coarse[place - 1]]
+    if len(chosen) < len(starts):
+        state.starts = [coarse[place] for place in chosen]
+        state.columns = [[column[last + place] for place in chosen] for column in state.columns]
+    else:
+        state.starts = coarse
+
+
+def add(lane: Lane, state: LaneState, fresh: Mapping[int, Sequence[int]]) -> None:
+    """Add the columns of events, by the start of their row, to their rows and to all older rows: they hold them too."""
+    starts, columns, nothing = state.starts, state.columns, _columns(lane, ())
+    for start in fresh:
+        place = bisect_left(starts, start)
+        if place == len(starts) or starts[place] != start:
+            for column, empty in zip(columns, nothing, strict=True):
+                column.insert(place, column[place] if place < len(starts) else empty)
+            starts.insert(place, start)
+    carried: Sequence[int] = nothing
+    newest_first = sorted(fresh, reverse=True)
+    for start, older in zip(newest_first, [*newest_first[1:], None], strict=True):
+        carried = together(lane, carried, fresh[start])
+        rows = slice(0 if older is None else bisect_right(starts, older), bisect_right(starts, start))
+        for column, join, more in zip(columns, lane.joins, carried, strict=True):
+            column[rows] = map(join, column[rows], repeat(more))
+
+
+def together(lane: Lane, one: Sequence[int], other: Sequence[int]) -> list[int]:
+    """The columns of two sets of events as those of one."""
+    return [join(left, right) for join, left, right in zip(lane.joins, one, other, strict=True)]
 
 
 def _grouped(lane: Lane, events: Sequence[Record], horizon_us: int) -> dict[int, list[int]]:
-    """The events' columns by the start of their row; none where the lane has no columns."""
-    if not lane.width:
-        return {}
+    """The events' columns by the start of the row of their age; those too old for every window are left out."""
     groups: dict[int, list[Record]] = {}
+    steps = levels(lane, horizon_us)
     for record in events:
-        start = row_start(lane, record[EFFECTIVE] + lane.delay_us, horizon_us)
-        if start is not None:
-            groups.setdefault(start, []).append(record)
+        place = (record[EFFECTIVE] + lane.delay_us) // lane.hop_us
+        for tail, hop in steps:
+            if place >= tail:
+                groups.setdefault(place - place % hop, []).append(record)
+                break
     return {start: _columns(lane, group) for start, group in groups.items()}
 
 
@@ -92,58 +128,36 @@ def _columns(lane: Lane, events: Sequence[Record]) -> list[int]:
     def values(slot: int) -> list[int]:
         return [record[FIRST_VALUE + slot] for record in events if not _is_null(record, slot)]
 
+    def times(slot: Slot) -> list[int]:
+        return [record[EFFECTIVE] for record in events if not _is_null(record, slot)]
+
     return [
-        *(sum(not _is_null(record, slot) for record in events) for slot in lane.counts),
+        *(len(times(slot)) for slot in lane.counts),
         *(sum(values(slot)) for slot in lane.sums),
         *(sum(value * value for value in values(slot)) for slot in lane.squares),
-        *(min(values(slot), default=0) for slot in lane.minima),
-        *(max(values(slot), default=0) for slot in lane.maxima),
-        *(min((r[EFFECTIVE] for r in events if not _is_null(r, slot)), default=0) for slot in lane.firsts),
+        *(min(values(slot), default=HIGHEST) for slot in lane.minima),
+        *(max(values(slot), default=LOWEST) for slot in lane.maxima),
+        *(min(times(slot), default=HIGHEST) for slot in lane.firsts),
     ]
 
 
-def _aged(lane: Lane, rows: dict[int, list[int]], horizon_us: int) -> dict[int, list[int]]:
-    """The rows under the starts of their age: of those that fall together the oldest, which holds the others too."""
-    aged: dict[int, list[int]] = {}
-    for start in sorted(rows, reverse=True):
-        coarser = row_start(lane, start * lane.hop_us, horizon_us)
-        if coarser is not None:
-            aged[coarser] = rows[start]
-    return aged
-
-
-def _merged(lane: Lane, rows: dict[int, list[int]], fresh: dict[int, list[int]]) -> dict[int, list[int]]:
-    """Rows to which events were added: each row holds everything at or after its start."""
-    if not fresh:
-        return rows
-    merged, old, new = {}, None, None
-    for start in sorted(rows.keys() | fresh.keys(), reverse=True):
-        old = rows.get(start, old)
-        new = together(lane, new, fresh.get(start))
-        merged[start] = together(lane, old, new) or []
-    return merged
-
-
-def together(lane: Lane, one: list[int] | None, other: list[int] | None) -> list[int] | None:
-    """Two sets of events as one: counts and sums add up, extremes are those of the sets that have a value."""
-    if one is None or other is None:
-        return one if other is None else other
-    added = len(lane.counts) + len(lane.sums) + len(lane.squares)
-    result = [left + right for left, right in zip(one[:added], other[:added], strict=True)]
-    kinds = [(slot, min) for slot in lane.minima] + [(slot, max) for slot in lane.maxima]
-    for place, (slot, better) in enumerate(kinds + [(slot, min) for slot in lane.firsts], start=added):
-        counted = lane.counts.index(slot)
-        values = [columns[place] for columns in (one, other) if columns[counted]]
-        result.append(better(values) if values else 0)
-    return result
+def _lasts(lane: Lane, events: Sequence[Record], slot: int) -> list[tuple[int, int, int]]:
+    return [
+        (
+            record[EFFECTIVE],
+            rules.enters(record[OBSERVED], record[EFFECTIVE], lane.delay_us),
+            record[FIRST_VALUE + slot],
+        )
+        for record in events
+        if not _is_null(record, slot)
+    ]
 
 
 def _seen(
     lane: Lane, seen: dict[int, int], events: Sequence[Record], slot: int, cap: int, horizon_us: int
 ) -> dict[int, int]:
     """The hop each value was last seen in; the ``cap`` most recent give every count up to the cap."""
-    longest = lane.spans[-1]
-    oldest = rules.tail(horizon_us, longest.width_us, longest.hop_us) // lane.hop_us
+    oldest, _ = levels(lane, horizon_us)[-1]
     for record in events:
         if not _is_null(record, slot):
             value, hop = record[FIRST_VALUE + slot], (record[EFFECTIVE] + lane.delay_us) // lane.hop_us

@@ -7,12 +7,15 @@ what the features need, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import add
 from struct import Struct
 
-from riskloom.windows.plan import Scale, Span, Stream, WindowFeature, WindowPlan, WindowView
+from riskloom.windows.plan import Span, Stream, WindowFeature, WindowPlan, WindowView
+
+Join = Callable[[int, int], int]
 
 #: Which field a column is of: its place among the record's values; None for the event itself.
 Slot = int | None
@@ -60,6 +63,17 @@ class Lane:
     def width(self) -> int:
         """Columns in a row."""
         return sum(map(len, (self.counts, self.sums, self.squares, self.minima, self.maxima, self.firsts)))
+
+    @cached_property
+    def added(self) -> int:
+        """Columns that add up: counts, sums and squares, which come first."""
+        return len(self.counts) + len(self.sums) + len(self.squares)
+
+    @cached_property
+    def joins(self) -> tuple[Join, ...]:
+        """For each column, how two sets of events become one: counts and sums add up, the further extreme stays."""
+        extremes: list[tuple[Join, int]] = [(min, len(self.minima)), (max, len(self.maxima)), (min, len(self.firsts))]
+        return (add,) * self.added + tuple(join for join, times in extremes for _ in range(times))
 
     @cached_property
     def head(self) -> Struct:
@@ -176,8 +190,3 @@ def _lane(key: tuple[int, int, tuple[Span, ...]], features: list[WindowFeature],
         lasts=of_fields("last"),
         distinct=tuple(sorted(caps.items())),
     )
-
-
-def scales_of(stream: Stream, fields: Iterable[str]) -> tuple[Scale, ...]:
-    """The scales of these fields."""
-    return tuple(stream.fields[name] for name in fields)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -23,6 +24,7 @@ _BATCH = 500
 _SECOND_US = 1_000_000
 _MILLISECOND_US = 1_000
 _TIMEOUT = 0.5
+_CHUNK = 65_536
 
 
 class Script:
@@ -44,6 +46,7 @@ class RedisStateStore:
     def __init__(self, url: str, *, timeout: float = _TIMEOUT) -> None:
         import redis  # noqa: PLC0415 - the command line need not wait for it
 
+        self._timeout = timeout
         self._pool = redis.ConnectionPool.from_url(
             url, socket_timeout=timeout, socket_connect_timeout=timeout, protocol=2
         )
@@ -81,11 +84,9 @@ class RedisStateStore:
         """Write whole blobs, five hundred a round trip."""
         remaining = iter(entries)
         while batch := list(islice(remaining, _BATCH)):
-            with self._connected() as connection:
-                keep = ((key, blob, b"%d" % (keep_us // _MILLISECOND_US)) for key, blob, keep_us in batch)
-                connection.send_packed_command([_packed(b"SET", key, blob, b"PX", ttl) for key, blob, ttl in keep])
-                for _ in batch:
-                    connection.read_response()
+            calls = [(b"SET", key, blob, b"PX", b"%d" % (keep_us // _MILLISECOND_US)) for key, blob, keep_us in batch]
+            for answer in self._replies(calls):
+                _checked(answer)
 
     def mark(self, key: bytes, value: bytes) -> None:
         """Write a marker."""
@@ -100,46 +101,89 @@ class RedisStateStore:
         self._pool.disconnect()
 
     def _run(self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Any:
-        from redis.exceptions import NoScriptError  # noqa: PLC0415
-
-        call = (script.sha, b"%d" % len(keys), *keys, *arguments)
-        try:
-            return self._call(b"EVALSHA", *call)
-        except NoScriptError:  # Redis was started afresh; nothing ran
+        call = (b"EVALSHA", script.sha, b"%d" % len(keys), *keys, *arguments)
+        (answer,) = self._replies([call])
+        if isinstance(answer, Exception) and str(answer).startswith("NOSCRIPT"):  # Redis started afresh; nothing ran
             self._call(b"SCRIPT", b"LOAD", script.source)
-            return self._call(b"EVALSHA", *call)
+            (answer,) = self._replies([call])
+        return _checked(answer)
 
     def _call(self, *parts: bytes) -> Any:
-        with self._connected() as connection:
-            connection.send_packed_command([_packed(*parts)])
-            return connection.read_response()
+        return _checked(self._replies([parts])[0])
 
-    @contextmanager
-    def _connected(self) -> Iterator[redis.Connection]:
-        """This thread's connection; closed after an error, as a late answer must not meet a later call."""
-        from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415
+    def _replies(self, calls: Sequence[Sequence[bytes]]) -> list[Any]:
+        """
+        Send commands and read their replies; errors that Redis answers are among them.
 
+        A connection that failed is closed, or a late answer would meet a later call.
+        """
         connection = self._connection()
         try:
-            yield connection
-        except NoScriptError:
+            return connection.replies(calls)
+        except BaseException as error:
+            self._local.connection = None
+            connection.close()
+            if isinstance(error, OSError):
+                raise StateUnavailableError(f"the window state cannot be reached: {type(error).__name__}") from error
             raise
+
+    def _connection(self) -> _Connection:
+        held: _Connection | None = getattr(self._local, "connection", None)
+        if held is None or held.process != os.getpid():  # a forked process must not share its parent's socket
+            held = self._local.connection = _Connection(self._pool, self._timeout)
+        return held
+
+
+class _Connection:
+    """
+    A connection that redis-py opened (address, TLS, credentials, database), written to and read from directly.
+
+    redis-py's own way of sending a command takes as long as Redis takes to run it.
+    """
+
+    def __init__(self, pool: redis.ConnectionPool, timeout: float) -> None:
+        import hiredis  # noqa: PLC0415
+        from redis.exceptions import RedisError  # noqa: PLC0415
+
+        self.process = os.getpid()
+        try:
+            self._opened = pool.get_connection()
         except (RedisError, OSError) as error:
-            connection.disconnect()
             raise StateUnavailableError(f"the window state cannot be reached: {type(error).__name__}") from error
-        except BaseException:
-            connection.disconnect()
-            raise
+        self._socket: socket.socket = self._opened._sock
+        # the kernel keeps the time; Python would ask it before each call whether the socket is ready
+        self._socket.settimeout(None)
+        limit = struct.pack("ll", int(timeout), int(timeout % 1 * 1_000_000))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        self._reader = hiredis.Reader()
 
-    def _connection(self) -> redis.Connection:
-        held: tuple[int, redis.Connection] | None = getattr(self._local, "held", None)
-        if held is None or held[0] != os.getpid():  # a forked process must not share its parent's socket
-            held = (os.getpid(), self._pool.get_connection())
-            self._local.held = held
-        return held[1]
+    def replies(self, calls: Sequence[Sequence[bytes]]) -> list[Any]:
+        """Send commands in one go and read as many replies; OSError where the connection breaks or takes too long."""
+        self._socket.sendall(b"".join(map(_packed, calls)))
+        answers: list[Any] = []
+        while True:
+            while (answer := self._reader.gets()) is not False:
+                answers.append(answer)
+            if len(answers) == len(calls):
+                return answers
+            received = self._socket.recv(_CHUNK)
+            if not received:
+                raise ConnectionResetError
+            self._reader.feed(received)
+
+    def close(self) -> None:
+        """Close the connection for good."""
+        self._opened.disconnect()
 
 
-def _packed(*parts: bytes) -> bytes:
+def _checked(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise StateUnavailableError(f"the window state cannot be reached: {answer}") from answer
+    return answer
+
+
+def _packed(parts: Sequence[bytes]) -> bytes:
     """A command in Redis's protocol."""
     lines = [b"*%d\r\n" % len(parts)]
     lines += [b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]

@@ -9,9 +9,10 @@ written, while a store can append a record without reading what is there. Stores
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import starmap
 from operator import itemgetter
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class, though its name does not look like one
@@ -34,6 +35,8 @@ _WIDTHS = {1: "b", 2: "h", 4: "i", 8: "q", 16: "16s", 32: "32s"}
 _NATIVE = 8
 #: No event: before every instant that is accepted.
 NEVER = -1
+#: What a minimum and a maximum start from; whether there was a value at all is told by the count.
+HIGHEST, LOWEST = 2**63 - 1, -(2**63)
 
 
 @dataclass(slots=True)
@@ -41,12 +44,14 @@ class LaneState:
     """
     What is folded of a lane.
 
-    ``rows`` holds, by start in hops: counts, sums, squares, minima, maxima and first times of all folded events at or
-    after that start. Windows end at the newest event, so a window's content is one row and needs no adding up.
-    ``newest`` are effective times, ``lasts`` (effective, enter, value), ``distinct`` the hop each value was last seen.
+    A row holds counts, sums, squares, minima, maxima and first times of all folded events at or after its start (in
+    hops), so what is folded of a window is one row and needs no adding up. Rows are kept as columns, ascending by
+    start. ``newest`` are effective times, ``lasts`` (effective, enter, value), ``distinct`` the hop each value was last
+    seen in.
     """
 
-    rows: dict[int, list[int]]
+    starts: list[int]
+    columns: list[list[int]]
     newest: list[int]
     lasts: list[tuple[int, int, int]]
     distinct: list[dict[int, int]]
@@ -77,7 +82,7 @@ def stamp_of(fence: bytes, key: str) -> int:
         StateCorruptError: The fence is not as it was written.
     """
     digits = fence[:_DIGITS]
-    if not digits.isdigit() or fence[_DIGITS:FENCE_SIZE] != b"%08x" % crc32(digits):
+    if fence[_DIGITS:FENCE_SIZE] != b"%08x" % crc32(digits) or not digits.isdigit():
         raise StateCorruptError(key, "fence", "sixteen digits with their checksum")
     return int(digits)
 
@@ -123,7 +128,13 @@ def base_of(
 def empty_lanes(layout: EntityLayout) -> list[LaneState]:
     """The lanes of a key that nothing happened to."""
     return [
-        LaneState({}, [NEVER] * len(lane.newest), [(NEVER, 0, 0)] * len(lane.lasts), [{} for _ in lane.distinct])
+        LaneState(
+            starts=[],
+            columns=[[] for _ in range(lane.width)],
+            newest=[NEVER] * len(lane.newest),
+            lasts=[(NEVER, 0, 0)] * len(lane.lasts),
+            distinct=[{} for _ in lane.distinct],
+        )
         for lane in layout.lanes
     ]
 
@@ -164,37 +175,38 @@ def _lane_state(lane: Lane, blob: bytes, at: int) -> tuple[LaneState, int]:
     count, widths = head[0], head[1 : 1 + lane.width]
     kept = head[1 + lane.width : 1 + lane.width + len(lane.distinct)]
     times = head[1 + lane.width + len(lane.distinct) :]
-    rows: dict[int, list[int]] = {}
-    if count:
-        starts = numbers(count, "I").unpack_from(blob, at)
-        row, at = row_of(widths), at + 4 * count
-        rows = {
-            start: list(widened(row.unpack_from(blob, at + place * row.size))) for place, start in enumerate(starts)
-        }
-        at += count * row.size
+    starts = list(numbers(count, "I").unpack_from(blob, at))
+    row, at = row_of(widths), at + 4 * count
+    columns = [list(column) for column in zip(*row.iter_unpack(blob[at : at + count * row.size]), strict=True)]
+    for place, width in enumerate(widths):
+        if width > _NATIVE and count:
+            columns[place] = list(widened(tuple(columns[place])))
+    at += count * row.size
     distinct = []
     for size in kept:
         hops, hashes = numbers(size, "I").unpack_from(blob, at), numbers(size, "q").unpack_from(blob, at + 4 * size)
         distinct.append(dict(zip(hashes, hops, strict=True)))
         at += 12 * size
     lasts = iter(times[len(lane.newest) :])
-    return LaneState(rows, list(times[: len(lane.newest)]), list(zip(lasts, lasts, lasts, strict=True)), distinct), at
+    state = LaneState(
+        starts=starts,
+        columns=columns or [[] for _ in range(lane.width)],
+        newest=list(times[: len(lane.newest)]),
+        lasts=list(zip(lasts, lasts, lasts, strict=True)),
+        distinct=distinct,
+    )
+    return state, at
 
 
 def _lane_bytes(lane: Lane, state: LaneState) -> bytes:
-    starts = sorted(state.rows)
-    columns = list(zip(*(state.rows[start] for start in starts), strict=True))
-    widths = tuple(map(_width, columns)) if starts else (1,) * lane.width
+    count, widths = len(state.starts), tuple(map(_width, state.columns))
     times = [*state.newest, *(one for last in state.lasts for one in last)]
     parts = [
-        lane.head.pack(len(starts), *widths, *map(len, state.distinct), *times),
-        numbers(len(starts), "I").pack(*starts),
+        lane.head.pack(count, *widths, *map(len, state.distinct), *times),
+        numbers(count, "I").pack(*state.starts),
     ]
-    row = row_of(widths)
-    wide = any(width > _NATIVE for width in widths)
-    for start in starts:
-        columns_of_row = state.rows[start]
-        parts.append(row.pack(*(_narrowed(columns_of_row, widths) if wide else columns_of_row)))
+    columns = [_narrowed(column, width) for column, width in zip(state.columns, widths, strict=True)]
+    parts += starmap(row_of(widths).pack, zip(*columns, strict=True))
     for seen in state.distinct:
         oldest_first = sorted(seen.items(), key=itemgetter(1))
         parts.append(numbers(len(seen), "I").pack(*(hop for _, hop in oldest_first)))
@@ -202,14 +214,17 @@ def _lane_bytes(lane: Lane, state: LaneState) -> bytes:
     return b"".join(parts)
 
 
-def _width(column: Iterable[int]) -> int:
+def _narrowed(column: Sequence[int], width: int) -> Sequence[int | bytes]:
+    """A column as struct takes it: it knows no numbers of more than eight bytes."""
+    if width <= _NATIVE:
+        return column
+    return [one.to_bytes(width, "little", signed=True) for one in column]
+
+
+def _width(column: Sequence[int]) -> int:
     """The fewest bytes that hold every number of a column."""
-    bits = max((number if number >= 0 else ~number).bit_length() for number in column)
+    if not column:
+        return 1
+    low, high = min(column), max(column)
+    bits = max((~low if low < 0 else low).bit_length(), (~high if high < 0 else high).bit_length())
     return next(width for width in _WIDTHS if bits < 8 * width)
-
-
-def _narrowed(row: Sequence[int], widths: Sequence[int]) -> Iterable[int | bytes]:
-    return (
-        number if width <= _NATIVE else number.to_bytes(width, "little", signed=True)
-        for number, width in zip(row, widths, strict=True)
-    )
