@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import repeat
+from itertools import repeat, zip_longest
 
 from riskloom.windows import rules
 from riskloom.windows.layout import EntityLayout, Lane, Slot
@@ -43,7 +43,7 @@ def folded(layout: EntityLayout, blob: bytes) -> bytes:
     horizon_us = max(state.horizon_us, min((record[OBSERVED] for record in state.records[-LEFT:]), default=0))
     for lane, content in zip(layout.lanes, lanes, strict=True):
         fold(lane, content, state.records, since_us=state.horizon_us, horizon_us=horizon_us)
-    carried = [record for record in state.records if _is_needed(layout, record, horizon_us)]
+    carried = [record for record in state.records if is_needed(layout, record, horizon_us)]
     return base_of(layout, lanes, generation=state.generation + 1, horizon_us=horizon_us, carried=carried)
 
 
@@ -59,7 +59,7 @@ def fold(lane: Lane, state: LaneState, records: Sequence[Record], *, since_us: i
     for place, field in enumerate(lane.lasts):
         state.lasts[place] = max([state.lasts[place], *_lasts(lane, events, field)])
     for place, (field, cap) in enumerate(lane.distinct):
-        state.distinct[place] = _seen(lane, state.distinct[place], events, field, cap, horizon_us)
+        state.distinct[place] = seen_values(lane, state.distinct[place], events, field, cap, horizon_us)
 
 
 def levels(lane: Lane, horizon_us: int) -> list[tuple[int, int]]:
@@ -99,7 +99,7 @@ def add(lane: Lane, state: LaneState, fresh: Mapping[int, Sequence[int]]) -> Non
             starts.insert(place, start)
     carried: Sequence[int] = nothing
     newest_first = sorted(fresh, reverse=True)
-    for start, older in zip(newest_first, [*newest_first[1:], None], strict=True):
+    for start, older in zip_longest(newest_first, newest_first[1:]):
         carried = together(lane, carried, fresh[start])
         rows = slice(0 if older is None else bisect_right(starts, older), bisect_right(starts, start))
         for column, join, more in zip(columns, lane.joins, carried, strict=True):
@@ -153,7 +153,7 @@ def _lasts(lane: Lane, events: Sequence[Record], slot: int) -> list[tuple[int, i
     ]
 
 
-def _seen(
+def seen_values(
     lane: Lane, seen: dict[int, int], events: Sequence[Record], slot: int, cap: int, horizon_us: int
 ) -> dict[int, int]:
     """The hop each value was last seen in; the ``cap`` most recent give every count up to the cap."""
@@ -166,7 +166,7 @@ def _seen(
     return {value: hop for hop, value in recent[:cap]}
 
 
-def _is_needed(layout: EntityLayout, record: Record, horizon_us: int) -> bool:
+def is_needed(layout: EntityLayout, record: Record, horizon_us: int) -> bool:
     """Whether some lane has not folded a record yet."""
     return any(
         rules.enters(record[OBSERVED], record[EFFECTIVE], lane.delay_us) >= horizon_us

@@ -19,7 +19,7 @@ from riskloom.windows.store import MAX_AHEAD_US, Answer, Exchange, Outcome, stam
 if TYPE_CHECKING:
     import redis
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 _BATCH = 500
 _SECOND_US = 1_000_000
 _MILLISECOND_US = 1_000
@@ -31,7 +31,7 @@ class Script:
     """A script as Redis runs it: by its hash, sent in full only where Redis does not know it."""
 
     def __init__(self, name: str) -> None:
-        self.source = (_FOLDER / name).read_bytes()
+        self.source = (FOLDER / name).read_bytes()
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest().encode()
 
 

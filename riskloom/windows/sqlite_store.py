@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +33,7 @@ _SWEEP_EVERY = 512
 
 class SqliteStateStore:
     """
-    Keeps state in one file with a write-ahead log; each thread has a connection of its own.
+    Keeps state in one file with a write-ahead log; each thread has a connection of its own, and each process a store.
 
     A write waits for the others' at most ``timeout`` seconds. A process that is killed loses nothing that was answered;
     a machine that loses power may lose the last moments, which are sent again or rebuilt.
@@ -40,7 +41,7 @@ class SqliteStateStore:
 
     def __init__(self, path: Path, *, timeout: float = 5.0) -> None:
         self._path, self._timeout = path, timeout
-        self._local = threading.local()
+        self._local, self._process = threading.local(), os.getpid()
         self._swept_to, self._exchanges = 0, 0
         path.parent.mkdir(parents=True, exist_ok=True)
         with _answering():
@@ -125,6 +126,8 @@ class SqliteStateStore:
             self._local.connection = None
 
     def _connection(self) -> sqlite3.Connection:
+        if os.getpid() != self._process:  # SQLite takes its parent's locks for its own, and writes over others
+            raise StateUnavailableError("the window state was opened before a fork; each process opens its own")
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None)
