@@ -80,13 +80,13 @@ class RedisStateStore:
         header = old[FENCE_SIZE : FENCE_SIZE + HEADER.size]
         return bool(self._run(self._swap, [key], [header, b"%d" % len(old), base]))
 
-    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> None:
+    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> int:
         """Write whole blobs, five hundred a round trip."""
-        remaining = iter(entries)
-        while batch := list(islice(remaining, _BATCH)):
-            calls = [(b"SET", key, blob, b"PX", b"%d" % (keep_us // _MILLISECOND_US)) for key, blob, keep_us in batch]
-            for answer in self._replies(calls):
-                _checked(answer)
+        return self._set((key, blob, keep_us // _MILLISECOND_US) for key, blob, keep_us in entries)
+
+    def remember(self, events: Iterable[tuple[bytes, int]], dedupe_us: int) -> None:
+        """Note events as counted."""
+        self._set((key, b"%016d" % stamp_us, dedupe_us // _MILLISECOND_US) for key, stamp_us in events)
 
     def mark(self, key: bytes, value: bytes) -> None:
         """Write a marker."""
@@ -99,6 +99,15 @@ class RedisStateStore:
     def close(self) -> None:
         """Close all connections."""
         self._pool.disconnect()
+
+    def _set(self, entries: Iterable[tuple[bytes, bytes, int]]) -> int:
+        remaining, written = iter(entries), 0
+        while batch := list(islice(remaining, _BATCH)):
+            calls = [(b"SET", key, value, b"PX", b"%d" % keep_ms) for key, value, keep_ms in batch]
+            for answer in self._replies(calls):
+                _checked(answer)
+            written += len(batch)
+        return written
 
     def _run(self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Any:
         call = (b"EVALSHA", script.sha, b"%d" % len(keys), *keys, *arguments)

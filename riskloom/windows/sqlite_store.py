@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from riskloom.errors import StateUnavailableError
 from riskloom.windows.state import FENCE_SIZE, HEADER, fence_of
@@ -80,15 +82,20 @@ class SqliteStateStore:
             connection.execute("update state set blob = ? where id = ?", (blob, found[0]))
         return True
 
-    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> None:
+    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> int:
         """Write whole blobs, a thousand a transaction; each is kept from its fence on."""
-        batch: list[tuple[bytes, int, bytes]] = []
-        for key, blob, keep_us in entries:
-            batch.append((key, int(blob[:_DIGITS]) + keep_us, blob))
-            if len(batch) == _BATCH:
-                self._write(batch)
-                batch.clear()
-        self._write(batch)
+        return self._write(
+            "insert into state (key, keep_until_us, blob) values (?, ?, ?) on conflict (key) do update set "
+            "keep_until_us = excluded.keep_until_us, blob = excluded.blob",
+            ((key, int(blob[:_DIGITS]) + keep_us, blob) for key, blob, keep_us in entries),
+        )
+
+    def remember(self, events: Iterable[tuple[bytes, int]], dedupe_us: int) -> None:
+        """Note events as counted."""
+        self._write(
+            "insert or replace into event values (?, ?, ?)",
+            ((key, stamp_us, stamp_us + dedupe_us) for key, stamp_us in events),
+        )
 
     def mark(self, key: bytes, value: bytes) -> None:
         """Write a marker."""
@@ -148,13 +155,13 @@ class SqliteStateStore:
             raise
         connection.execute("commit")
 
-    def _write(self, batch: Sequence[tuple[bytes, int, bytes]]) -> None:
-        with _answering(), self._writing() as connection:
-            connection.executemany(
-                "insert into state (key, keep_until_us, blob) values (?, ?, ?) on conflict (key) do update set "
-                "keep_until_us = excluded.keep_until_us, blob = excluded.blob",
-                batch,
-            )
+    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> int:
+        remaining, written = iter(rows), 0
+        while batch := list(islice(remaining, _BATCH)):
+            with _answering(), self._writing() as connection:
+                connection.executemany(statement, batch)
+            written += len(batch)
+        return written
 
 
 def fences(touches: Sequence[Touch], blobs: Sequence[bytes]) -> list[bytes]:

@@ -208,7 +208,7 @@ def _lane_bytes(lane: Lane, state: LaneState) -> bytes:
     columns = [_narrowed(column, width) for column, width in zip(state.columns, widths, strict=True)]
     parts += starmap(row_of(widths).pack, zip(*columns, strict=True))
     for seen in state.distinct:
-        oldest_first = sorted(seen.items(), key=itemgetter(1))
+        oldest_first = sorted(seen.items(), key=itemgetter(1, 0))
         parts.append(numbers(len(seen), "I").pack(*(hop for _, hop in oldest_first)))
         parts.append(numbers(len(seen), "q").pack(*(value for value, _ in oldest_first)))
     return b"".join(parts)

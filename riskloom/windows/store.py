@@ -87,8 +87,11 @@ class StateStore(Protocol):
     def swap(self, key: bytes, old: bytes, base: bytes) -> bool:
         """Put a folded base in the place of what ``old`` held, unless somebody else did already."""
 
-    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> None:
-        """Write whole blobs, each with how long to keep it in microseconds, over what is there."""
+    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> int:
+        """Write whole blobs, each with how long to keep it in microseconds, over what is there; how many."""
+
+    def remember(self, events: Iterable[tuple[bytes, int]], dedupe_us: int) -> None:
+        """Note events as counted, each with its stamp, so that they are not counted again."""
 
     def mark(self, key: bytes, value: bytes) -> None:
         """Write a marker, which is kept for good."""
