@@ -8,19 +8,72 @@
 {%- endmacro %}
 
 {#-
-  A RANGE frame finds its edges by searching the rows of the entity, each search the slower the more there are: an entity
-  with a large share of all rows is done by tiles.
+  First the edge of each window: how many rows it has before the point, its ties left out. Then the primitives, over so
+  many rows. A RANGE frame searches the rows of the entity for its edge, which is slow where there are very many: there
+  the edge is the first row of the window's first hop.
 -#}
 {% macro duckdb__windows_on_time(plan) -%}
+  {%- set spans = plan.primitives | map(attribute='span') | unique | list %}
   busy_entities as (
     select entity_id from timeline group by entity_id having count(*) > {{ var('busy_rows') }}
   ),
 
   busy as (
-    select timeline.* from timeline semi join busy_entities on timeline.entity_id = busy_entities.entity_id
+    select
+      timeline.*,
+      row_number() over in_order as place,
+      row_number() over in_order - rank() over in_order as ties
+    from timeline semi join busy_entities on timeline.entity_id = busy_entities.entity_id
+    window in_order as (partition by entity_id order by t)
   ),
 
-  {{ window_tiles(plan, 'busy') }},
+  {%- for hop in plan.hops %}
+
+  starts_{{ hop.us }} as (
+    select
+      entity_id,
+      hop
+      {%- for span in hop.primitives | map(attribute='span') | unique %},
+      min(place) over (
+        partition by entity_id order by hop range between {{ plan.spans[span].hops }} preceding and current row
+      ) as first_{{ span }}
+      {%- endfor %}
+    from (
+      select entity_id, {{ whole_hops('t', hop.us) }} as hop, min(place) as place from busy group by all
+    ) as first_places
+  ),
+  {%- endfor %}
+
+  edges as {{ inlined() }} (
+    select
+      timeline.*,
+      row_number() over in_order as place,
+      row_number() over in_order - rank() over in_order as ties
+      {%- for span in spans %},
+      count(*) over past_{{ span }} as rows_{{ span }}
+      {%- endfor %}
+    from timeline anti join busy_entities on timeline.entity_id = busy_entities.entity_id
+    window
+      {%- for span in spans %}
+      past_{{ span }} as (
+        partition by entity_id order by t
+        range between {{ plan.spans[span].width_us }} + t % {{ plan.spans[span].hop_us }} preceding and 1 preceding
+      ),
+      {%- endfor %}
+      in_order as (partition by entity_id order by t)
+    union all
+    select
+      busy.*
+      {%- for span in spans %},
+      busy.place - busy.ties - starts_{{ plan.spans[span].hop_us }}.first_{{ span }}
+      {%- endfor %}
+    from busy
+    {%- for hop in plan.hops %}
+    left join starts_{{ hop.us }} {#- as an inner join it might first be paired with those of other hops #}
+      on busy.entity_id = starts_{{ hop.us }}.entity_id
+      and {{ whole_hops('busy.t', hop.us) }} = starts_{{ hop.us }}.hop
+    {%- endfor %}
+  ),
 
   framed as {{ inlined() }} (
     select
@@ -35,16 +88,14 @@
       {%- for item in plan.primitives %},
       {{ primitive(item, is_on_time(item)) }} over past_{{ item.span }} as {{ item.name }}
       {%- endfor %}
-    from timeline anti join busy_entities on timeline.entity_id = busy_entities.entity_id
+    from edges
     window
-      {%- for name in plan.primitives | map(attribute='span') | unique %}
-      {%- set span = plan.spans[name] %}
-      past_{{ name }} as (
-        partition by entity_id order by t
-        range between {{ span.width_us }} + t % {{ span.hop_us }} preceding and 1 preceding
+      {%- for span in spans %}
+      past_{{ span }} as (
+        partition by entity_id order by place rows between ties + rows_{{ span }} preceding and ties + 1 preceding
       ),
       {%- endfor %}
-      rows_before as (partition by entity_id order by t rows between unbounded preceding and 1 preceding)
+      rows_before as (partition by entity_id order by place rows between unbounded preceding and 1 preceding)
   ),
 
   on_time as {{ inlined() }} (
@@ -55,13 +106,11 @@
       {{- window_columns(plan) }}
     from framed
     where is_point and coalesce(point_before, t - 1) <> t
-    union all
-    select * from tiled
   )
 {%- endmacro %}
 
 {% macro default__windows_on_time(plan) -%}
-  {{ window_tiles(plan, 'timeline') }},
+  {{ window_tiles(plan) }},
 
   on_time as (
     select * from tiled
@@ -73,7 +122,7 @@
   `tiled`: a tile is what entered in one hop of an entity. A window is the whole tiles before the point's own, and the
   head of that one up to the point. Bounds are constants, so any engine can do it.
 -#}
-{% macro window_tiles(plan, relation) -%}
+{% macro window_tiles(plan) -%}
   {%- for hop in plan.hops %}
   {%- set tiles = [] -%}
   {%- for item in hop.primitives if item.tile not in tiles | map(attribute='tile') | list -%}
@@ -87,7 +136,7 @@
       {%- for item in tiles %},
       {{ primitive(item, is_on_time(item)) }} as {{ item.tile }}
       {%- endfor %}
-    from {{ relation }}
+    from timeline
     group by entity_id, {{ whole_hops('t', hop.us) }}
   ),
 
@@ -122,7 +171,7 @@
       {{ primitive(item, is_on_time(item)) }} over head_{{ hop.us }} as {{ item.tile }}_{{ hop.us }}
       {%- endfor %}
       {%- endfor %}
-    from {{ relation }}
+    from timeline
     window
       {%- for hop in plan.hops %}
       {{ head_window(hop.us) }}{{ ',' if not loop.last }}
@@ -158,6 +207,16 @@
     select entity_id, t, a, source {%- for slot in range(plan.slots) %}, v{{ slot }}{% endfor %}
     from timeline
     where source > 0 and {{ whole_hops('t', shortest) }} <> {{ whole_hops('a', shortest) }}
+  ),
+
+  points_beside_late as (
+    select distinct timeline.entity_id, timeline.t
+    from timeline
+    inner join (
+      select distinct entity_id, {{ whole_hops('t', plan.hops[-1].us) }} as hop from late
+    ) as entries
+      on timeline.entity_id = entries.entity_id and {{ whole_hops('timeline.t', plan.hops[-1].us) }} = entries.hop
+    where timeline.is_point
   )
   {%- for hop in plan.hops %}
   {%- set entered = whole_hops('t', hop.us) %}
@@ -194,17 +253,8 @@
         from late
         where {{ entered }} <> {{ whole_hops('a', hop.us) }}
         union all
-        select distinct
-          timeline.entity_id, timeline.t, cast(null as bigint), 0
-          {%- for slot in range(plan.slots) %}, cast(null as bigint){% endfor %}
-        from timeline
-        inner join (
-          select distinct entity_id, {{ entered }} as hop
-          from late
-          where {{ entered }} <> {{ whole_hops('a', hop.us) }}
-        ) as entries
-          on timeline.entity_id = entries.entity_id and {{ whole_hops('timeline.t', hop.us) }} = entries.hop
-        where timeline.is_point
+        select entity_id, t, null, 0 {%- for slot in range(plan.slots) %}, null{% endfor %}
+        from points_beside_late
       ) as hops_of_entry
       window {{ head_window(hop.us) }}
     ) as entered

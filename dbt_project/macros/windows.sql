@@ -30,6 +30,25 @@
   {%- set plan = window_plan(view, decisions, relations) -%}
   with
 
+  points_apart as {{ '' if has_own_points(plan) else inlined() }} (
+    select {{ plan.join_key }} as entity_id, observed_us as t
+    from {{ plan.relations[plan.decisions] }}
+    where {{ plan.join_key }} is not null
+      and observed_us >= {{ plan.points_from }}
+      {{- ' and observed_us < effective_us' if has_own_points(plan) }}
+  ),
+
+  {%- if var('snapshots') %}
+
+  entities as (
+    select {{ plan.join_key }} as entity_id
+    from {{ plan.relations[plan.decisions] }}
+    where {{ plan.join_key }} is not null
+    group by {{ plan.join_key }}
+    having max(case when observed_us = {{ as_of_us() }} then 1 else 0 end) = 0
+  ),
+  {%- endif %}
+
   base as {{ inlined() }} (
     {{ window_base(plan) }}
   ),
@@ -118,26 +137,20 @@
         {%- if is_decision %} or observed_us >= {{ plan.points_from }}{% endif %})
     union all
   {%- endfor %}
-    select
-      {{ plan.join_key }}, observed_us, null, 0, true {%- for slot in range(plan.slots) %}, null{% endfor %}
-    from {{ plan.relations[plan.decisions] }}
-    where {{ plan.join_key }} is not null
-      and observed_us >= {{ plan.points_from }}
-      {%- if plan.groups | selectattr('stream', 'equalto', plan.decisions) | selectattr('delay_us', 'equalto', 0) | list %}
-      and observed_us < effective_us
-      {%- endif %}
+    select entity_id, t, null, 0, true {%- for slot in range(plan.slots) %}, null{% endfor %}
+    from points_apart
     {%- if var('snapshots') %}
     union all
-    select distinct
-      {{ plan.join_key }}, {{ as_of_us() }}, null, -1, true {%- for slot in range(plan.slots) %}, null{% endfor %}
-    from {{ plan.relations[plan.decisions] }}
-    where {{ plan.join_key }} is not null
-      and {{ plan.join_key }} not in (
-        select {{ plan.join_key }}
-        from {{ plan.relations[plan.decisions] }}
-        where observed_us = {{ as_of_us() }} and {{ plan.join_key }} is not null
-      )
+    select entity_id, {{ as_of_us() }}, null, -1, true {%- for slot in range(plan.slots) %}, null{% endfor %}
+    from entities
     {%- endif %}
+{%- endmacro %}
+
+
+{#- Whether the events that are decided are in the timeline where they enter, which then is their point as well. -#}
+{% macro has_own_points(plan) -%}
+  {%- for group in plan.groups if group.stream == plan.decisions and group.delay_us == 0 -%}{{ return(true) }}{%- endfor -%}
+  {{ return(false) }}
 {%- endmacro %}
 
 

@@ -46,6 +46,7 @@ numbered as (
 
 select
     concat(transaction_id, '/', cast(change_number as {{ dbt.type_string() }})) as event_id,
+    transaction_id,
     customer_id,
     terminal_id,
     cast(case when is_fraud then 1 else -1 end as bigint) as change,

@@ -1,4 +1,4 @@
 {{ config(materialized='incremental', unique_key='filed_on', on_schema_change='sync_all_columns') }}
 {{ windowed(
-    'customer_trust__terminal_risk', decisions='payments', streams=['bindings', 'fraud_verdicts', 'logins', 'payments']
+    'customer_trust__terminal_risk', decisions='payments', streams=['fraud_runs', 'fraud_verdicts', 'payments']
 ) }}
