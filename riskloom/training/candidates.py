@@ -35,9 +35,9 @@ DEFAULTS: Mapping[Kind, Setting] = {
         "max_features": 0.5,
     },
     "lightgbm": {
-        "learning_rate": 0.05,
-        "num_iterations": 200,
-        "num_leaves": 31,
+        "learning_rate": 0.02,
+        "num_iterations": 400,
+        "num_leaves": 15,
         "min_data_in_leaf": 50,
         "lambda_l2": 1.0,
         "feature_fraction": 0.5,

@@ -113,7 +113,7 @@ VIEWS = (
     "terminal_activity",
     "terminal_risk",
 )
-STREAMS = ("stream_bindings", "stream_fraud_verdicts", "stream_logins", "stream_payments")
+STREAMS = ("stream_bindings", "stream_fraud_runs", "stream_fraud_verdicts", "stream_logins", "stream_payments")
 MARTS = (*VIEWS, *STREAMS, "subjects", "labels")
 
 

@@ -6,13 +6,15 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from riskloom.windows.plan import RatioFeature, WindowFeature, WindowPlan, WindowView
 from tests.dbt.world import EPOCH, Row, World
 
 SECOND = 1_000_000
+#: Of the card domain's labels.
+MATURITY = timedelta(days=7)
 
 Value = float | int | None
 
@@ -103,7 +105,35 @@ def streams_of(world: World) -> dict[str, list[Event]]:
         "logins": [_event({**row, "is_failed": not row["is_successful"]}) for row in world.tables["accounts__logins"]],
         "bindings": [_event(row) for row in bindings.values()],
         "fraud_verdicts": [change for payment in payments.values() for change in _changes(world, payment)],
+        "fraud_runs": _runs(world, list(payments.values())),
     }
+
+
+def _runs(world: World, payments: list[Row]) -> list[Event]:
+    """For each fraud the frauds at its terminal since the last honest payment, by what was known at maturity."""
+    payments = [payment for payment in payments if payment["observed_at"] <= payment["effective_at"] + MATURITY]
+    frauds = {payment["transaction_id"] for payment in payments if _is_fraud_at_maturity(world, payment)}
+    runs = []
+    for payment in payments:
+        if payment["transaction_id"] not in frauds:
+            continue
+        past = [
+            (other["effective_at"], other["transaction_id"] in frauds)
+            for other in payments
+            if other["terminal_id"] == payment["terminal_id"] and other["effective_at"] <= payment["effective_at"]
+        ]
+        honest = max((at for at, is_fraud in past if not is_fraud), default=EPOCH)
+        run = [at for at, is_fraud in past if is_fraud and at > honest]
+        if honest < payment["effective_at"]:
+            lasted = microseconds(payment["effective_at"]) - microseconds(min(run))
+            known = payment["effective_at"] + MATURITY
+            runs.append(_event({**payment, "run": len(run), "lasted_us": lasted, "observed_at": known}))
+    return runs
+
+
+def _is_fraud_at_maturity(world: World, payment: Row) -> bool:
+    matured = microseconds(payment["effective_at"] + MATURITY)
+    return sum(change.row["change"] for change in _changes(world, payment) if change.observed <= matured) > 0
 
 
 def _changes(world: World, payment: Row) -> list[Event]:

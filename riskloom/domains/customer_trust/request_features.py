@@ -1,4 +1,7 @@
-"""What can be said of a payment only when it is made: its time of day, and its amount against the customer's own."""
+"""
+What can be said of a payment only when it is made: its time of day, its amount against the customer's own, and whether
+its terminal's newest known payments were frauds.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_HOUR = 3_600_000_000
+_SECOND = 1_000_000
+_HOUR = 3600 * _SECOND
 _DAY = 24 * _HOUR
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday, with Monday as 0
 _SATURDAY = 5
@@ -21,6 +25,7 @@ def compute(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64
     instant = columns["effective_at"].astype(np.int64)
     hour = instant // _HOUR % 24
     weekday = (instant // _DAY + _EPOCH_WEEKDAY) % 7
+    streak, streak_days = _streak(columns)
     return {
         "amount": amount,
         "hour_of_day": hour.astype(np.float64),
@@ -28,8 +33,28 @@ def compute(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64
         "is_weekend": (weekday >= _SATURDAY).astype(np.float64),
         "amount_to_average_7d": _ratio(amount, columns["customer_amount_mean_7d"]),
         "amount_to_average_30d": _ratio(amount, columns["customer_amount_mean_30d"]),
+        "amount_to_average_90d": _ratio(amount, columns["customer_amount_mean_90d"]),
         "amount_to_max_30d": _ratio(amount, columns["customer_amount_max_30d"]),
+        "amount_to_max_90d": _ratio(amount, columns["customer_amount_max_90d"]),
+        "amount_deviations_90d": _ratio(
+            amount - columns["customer_amount_mean_90d"], columns["customer_amount_std_90d"]
+        ),
+        "terminal_fraud_streak": streak,
+        "terminal_fraud_streak_days": streak_days,
     }
+
+
+def _streak(columns: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    The run of frauds that the terminal's newest matured payment ends, and the days since it began.
+
+    The run that is known ends with the newest fraud; it goes on only where no payment that matured since was honest.
+    """
+    since_fraud = columns["terminal_seconds_since_fraud"]
+    goes_on = since_fraud <= columns["terminal_seconds_since_matured"]
+    run = np.where(goes_on, columns["terminal_fraud_run"], 0.0)
+    days = (since_fraud * _SECOND + columns["terminal_fraud_run_us"]) / _DAY
+    return run, np.where(goes_on, days, np.nan)
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
