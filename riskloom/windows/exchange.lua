@@ -33,8 +33,8 @@ for place = 2, #KEYS do
 end
 local stamp = fence:sub(1, DIGITS)
 answer[2] = stamp
-if stamp > ARGV[2] then
-  answer[1] = 'ahead'
+if stamp > ARGV[2] or not stamp:match('^%d+$') then -- too late for a clock, or no stamp at all: the caller looks
+  answer[1], answer[2] = 'ahead', ARGV[1]:sub(1, DIGITS)
   return answer
 end
 if accepted then
