@@ -1,0 +1,3 @@
+"""Windowed features: what the warehouse and the engine take, each beside its peer."""
+
+BENCHMARKS = ("online", "online_backfill")

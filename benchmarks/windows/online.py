@@ -1,0 +1,174 @@
+"""A scored event online: three keys read, two appended to, four spans of six aggregates; against Feast's SDK."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.rows import Row
+from benchmarks.windows.online_events import ENTITIES, START, Call, calls, plan
+from benchmarks.workbench import Workbench
+from riskloom.errors import ServiceError
+from riskloom.windows import WindowPlan
+from riskloom.windows.engine import WindowEngine, entities_of, mark_bootstrapped
+from riskloom.windows.redis_store import RedisStateStore
+from riskloom.windows.sqlite_store import SqliteStateStore
+from riskloom.windows.store import StateStore
+
+_MEASURED = 0.25  # the share that is measured, at the end, when keys have grown to their size
+_PEER = "reading three views and writing two through Feast's SDK, on the same Redis"
+
+
+def measure(bench: Workbench) -> Iterator[Row]:
+    """Redis and SQLite with one worker each, in this process; the peer's event with the same keys and features."""
+    payments = bench.size(60_000, 6_000)
+    declared = plan()
+    with _redis(bench.work_in("redis")) as url:
+        store = RedisStateStore(url)
+        took = _timed(declared, store, payments)
+        peer = _feast(declared, url, bench.work_in("feast"), bench.size(200, 20))
+        typical = _typical_bytes(declared, store)
+        store.close()
+    p50, p99 = _percentiles(took)
+    yield _row("Redis: p50 of a scored event", p50, "µs", "lower", 120)
+    yield _row("Redis: p99 of a scored event", p99, "µs", "lower", 400)
+    yield _row("Redis: scored events of one worker", 1 / statistics.fmean(took), "events/s", "higher", 7_000)
+    yield Row(
+        name="Redis: mean of a scored event",
+        value=1e6 * statistics.fmean(took),
+        unit="µs",
+        better="lower",
+        peer=_PEER,
+        peer_value=1e6 * statistics.fmean(peer),
+        target=1e6 * statistics.fmean(peer) / 20,
+    )
+    yield _row("state of a typical key", typical, "bytes", "lower", 2_560)
+    store_of_file = SqliteStateStore(bench.work_in("sqlite") / "windows.db")
+    took = _timed(declared, store_of_file, payments)
+    store_of_file.close()
+    p50, p99 = _percentiles(took)
+    yield _row("SQLite: p50 of a scored event", p50, "µs", "lower", 120)
+    yield _row("SQLite: p99 of a scored event", p99, "µs", "lower", 5_000)
+    yield _row("SQLite: scored events of one worker", 1 / statistics.fmean(took), "events/s", "higher", 4_000)
+
+
+def _row(name: str, value: float, unit: str, better: Any, target: float) -> Row:
+    return Row(name=f"online, {name}", value=value, unit=unit, better=better, target=target)
+
+
+def _timed(declared: WindowPlan, store: StateStore, payments: int) -> list[float]:
+    """Seconds of each scored event of the last part."""
+    mark_bootstrapped(declared, store, START)
+    engine = WindowEngine(declared, store, clock=lambda: START)
+    took, begun = [], 0.0
+    prepared: list[Call] = list(calls(payments))
+    gc.collect()
+    gc.freeze()  # as the scoring worker does after warming up
+    for call in prepared:
+        begun = time.perf_counter()
+        engine.observe(
+            call.stream,
+            call.event,
+            effective_us=call.at_us,
+            reads=call.reads,
+            observed_us=call.at_us,
+            scored=call.is_scored,
+        )
+        if call.is_scored:
+            took.append(time.perf_counter() - begun)
+    gc.unfreeze()
+    return took[-int(payments * _MEASURED) :]
+
+
+def _percentiles(took: Sequence[float]) -> tuple[float, float]:
+    p50, p99 = np.percentile(np.asarray(took) * 1e6, [50, 99])
+    return float(p50), float(p99)
+
+
+def _typical_bytes(declared: WindowPlan, store: StateStore) -> float:
+    """The median over keys of all entities."""
+    keys = [
+        entity.prefix + f"{name}-{place:08d}".encode()
+        for name, entity in entities_of(declared).items()
+        for place in range(100)
+    ]
+    return statistics.median(len(blob) for blob in store.read(keys) if blob)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _redis(folder: Path) -> Iterator[str]:
+    """A Redis of the benchmark's own, without persistence."""
+    port = _free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    try:
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        raise ServiceError("redis-server: expected on PATH, found no such program") from error
+    try:
+        time.sleep(1)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _feast(declared: WindowPlan, url: str, folder: Path, events: int) -> list[float]:
+    """Seconds of an event: read the features of its three keys, write those of two."""
+    import feast  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+    from feast import types  # noqa: PLC0415
+    from feast.repo_config import RegistryConfig, RepoConfig  # noqa: PLC0415
+
+    config = RepoConfig(
+        project="bench",
+        provider="local",
+        registry=RegistryConfig(path=str(folder / "registry.pb")),
+        online_store={"type": "redis", "connection_string": url.removeprefix("redis://").replace("/0", ",db=1")},
+        offline_store={"type": "duckdb"},
+        entity_key_serialization_version=3,
+        repo_path=folder,
+    )
+    store = feast.FeatureStore(config=config)
+    now = datetime.now(UTC)
+    rows, objects = {}, []
+    for view in declared.views:
+        row = {view.join_key: f"{view.join_key}-1"} | {feature.name: 1.0 for feature in view.features}
+        rows[view.mart] = pd.DataFrame([{**row, "event_timestamp": now}])
+        path = folder / f"{view.mart}.parquet"
+        rows[view.mart].to_parquet(path)
+        entity = feast.Entity(name=view.join_key, join_keys=[view.join_key], value_type=feast.ValueType.STRING)
+        fields = [feast.Field(name=view.join_key, dtype=types.String)]
+        fields += [feast.Field(name=feature.name, dtype=types.Float64) for feature in view.features]
+        source = feast.FileSource(name=view.mart, path=str(path), timestamp_field="event_timestamp")
+        objects += [entity, feast.FeatureView(name=view.mart, entities=[entity], schema=fields, source=source)]
+    store.apply(objects)
+    features = [f"{view.mart}:{feature.name}" for view in declared.views for feature in view.features]
+    keys = [{entity: f"{entity}-1" for entity in ENTITIES}]
+    took = []
+    for place in range(events):
+        written = [(view.mart, rows[view.mart]) for view in declared.views if view.entity != "device"]
+        for _, frame in written:
+            frame["event_timestamp"] = now + timedelta(seconds=place)
+        begun = time.perf_counter()
+        store.get_online_features(features, keys)
+        for name, frame in written:
+            store.write_to_online_store(name, frame)
+        took.append(time.perf_counter() - begun)
+    return took[events // 4 :]
