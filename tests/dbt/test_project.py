@@ -99,6 +99,16 @@ def test_every_model_is_explained_and_in_its_place(manifest: dict[str, Any]) -> 
         assert node["description"], node["name"]
 
 
+def test_what_was_built_is_noted_after_it_is_built(manifest: dict[str, Any], domain: Domain) -> None:
+    """Coverage comes after every model of windows: noted before, a change would be taken for built and left out."""
+    nodes = manifest["nodes"]
+    coverage = next(node for node in nodes.values() if node["name"] == f"{domain.name}__coverage")
+    windows = {name for name, node in nodes.items() if str(node["name"]).startswith(f"int_{domain.name}__")}
+    windows = {name for name in windows if str(nodes[name]["name"]).endswith("_windows")}
+    assert windows
+    assert windows <= set(coverage["depends_on"]["nodes"])
+
+
 def test_exposures_say_who_uses_the_marts(manifest: dict[str, Any], domain: Domain) -> None:
     """Training, the scoring service and the reports are exposures of each domain."""
     names = {node["name"] for node in manifest["exposures"].values()}

@@ -133,7 +133,7 @@ def _runs(world: World, payments: list[Row]) -> list[Event]:
 
 def _is_fraud_at_maturity(world: World, payment: Row) -> bool:
     matured = microseconds(payment["effective_at"] + MATURITY)
-    return sum(change.row["change"] for change in _changes(world, payment) if change.observed <= matured) > 0
+    return sum(int(str(change.row["change"])) for change in _changes(world, payment) if change.observed <= matured) > 0
 
 
 def _changes(world: World, payment: Row) -> list[Event]:
@@ -164,7 +164,7 @@ def microseconds(instant: datetime) -> int:
 
 def _place(event: Event, feature: WindowFeature) -> tuple[int, int, int]:
     axis = event.effective + feature.delay_us
-    return axis, max(event.observed, axis), int(Decimal(str(event.row[str(feature.field)])) * 10**9)
+    return axis, max(event.observed, axis), _whole(event.row[str(feature.field)], scale=9)
 
 
 def _whole(value: object, scale: int) -> int:
