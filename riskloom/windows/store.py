@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from riskloom.windows.state import RESIDUE, sealed
 
@@ -16,8 +15,7 @@ _STAMP_BYTES = 8
 Outcome = Literal["counted", "duplicate", "future", "ahead"]
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(NamedTuple):
     """
     A key that an event touches.
 
@@ -34,8 +32,7 @@ class Touch:
     keep_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """
     One event for the store.
 
@@ -54,8 +51,7 @@ class Exchange:
     touches: Sequence[Touch]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """
     What the store did.
 

@@ -130,7 +130,7 @@ async def _read_async(served: Served, features: list[str], rows: list[dict[str, 
     if isinstance(served.state, SqliteStateStore):  # Feast's SQLite store has no asynchronous reads
         return dict(served.store.get_online_features(features, rows).to_dict())
     found = await served.store.get_online_features_async(features, rows)
-    await served.store.close()
+    await served.store._get_provider().online_store._client_async.aclose()  # Feast leaves it open
     return dict(found.to_dict())
 
 
