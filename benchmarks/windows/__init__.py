@@ -1,3 +1,3 @@
 """Windowed features: what the warehouse and the engine take, each beside its peer."""
 
-BENCHMARKS = ("online", "online_backfill")
+BENCHMARKS = ("offline", "online", "online_backfill")
