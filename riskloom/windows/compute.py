@@ -15,17 +15,16 @@ from typing import Any
 
 from riskloom.windows import rules
 from riskloom.windows.arithmetic import as_double, deviation, ratio, smoothed_ratio
-from riskloom.windows.layout import EntityLayout, Join, Lane, Slot
+from riskloom.windows.layout import HIGHEST, LOWEST, EntityLayout, Join, Lane, Slot
 from riskloom.windows.plan import RatioFeature, Span, WindowFeature, WindowPlan
 from riskloom.windows.rules import EFFECTIVE, FIRST_VALUE, NULLS, OBSERVED, Record
-from riskloom.windows.state import HIGHEST, LOWEST, NEVER, numbers, row_of, widened
+from riskloom.windows.state import NEVER, numbers, row_of, widened
 
 Value = float | None
 
 #: ``(blob, where its lanes begin, records, horizon, T)`` → the value of every feature, by name.
 Compute = Callable[[bytes, int, Sequence[Record], int, int], dict[str, Value]]
 
-_NOTHING: dict[Join, str] = {add: "0", min: str(HIGHEST), max: str(LOWEST)}
 _SIGNS: dict[Join, str] = {min: "<", max: ">"}
 _EXACT = 2**53  # every whole number up to it is a double
 
@@ -99,7 +98,7 @@ def _lane(lane: Lane, place: int) -> Iterator[str]:
         yield f"last{place_of} = head[{first}:{first + 3}]"
     yield f"seen = rules.entered(records, {lane.tag}, {lane.delay_us}, horizon, T)"
     yield f"times = [record[{EFFECTIVE}] for record in seen]"
-    for slot in _slots(lane):
+    for slot in lane.slots:
         yield from _raw_values(slot)
     for place_of, (slot, _) in enumerate(lane.distinct):
         yield from _last_seen(lane, place_of, slot)
@@ -135,7 +134,7 @@ def _span(lane: Lane, span: Span) -> Iterator[str]:
     yield from _indented(_raw(lane))
     if lane.width:
         columns = ", ".join(f"c{place}" for place in range(lane.width))
-        nothing = ", ".join(_NOTHING[join] for join in lane.joins)
+        nothing = ", ".join(map(str, lane.nothing))
         yield f"row_place = bisect_left(starts, tail // {lane.hop_us})"
         yield "if row_place < n:"
         yield "    found = unpack(blob, rows_at + row_place * size)"
@@ -159,7 +158,7 @@ def _raw(lane: Lane) -> Iterator[str]:
     """The columns of the raw records from ``first`` on."""
     timed = {*lane.firsts, *lane.newest}
     counted = {*lane.counts, *lane.sums, *lane.minima, *lane.maxima, *timed}
-    for slot in _slots(lane):
+    for slot in lane.slots:
         if slot not in counted:
             continue
         yield f"start = first if times{slot} is times else bisect_left(times{slot}, oldest)"
@@ -186,12 +185,6 @@ def _edge(slot: Slot, place: int, nothing: int) -> str:
     if slot is None:
         return f"times[{place or 'first'}] if first < len(times) else {nothing}"
     return f"t{slot}[{place}] if t{slot} else {nothing}"
-
-
-def _slots(lane: Lane) -> list[int]:
-    """The slots whose raw values are looked at."""
-    used = [*lane.counts, *lane.sums, *lane.minima, *lane.maxima, *lane.firsts, *lane.newest]
-    return sorted({slot for slot in [*used, *(slot for slot, _ in lane.distinct)] if slot is not None})
 
 
 def _value(lane: Lane, feature: WindowFeature, slot: Slot, factor: int) -> str:

@@ -10,16 +10,17 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import repeat, zip_longest
+from operator import mul
 
 from riskloom.windows import rules
-from riskloom.windows.layout import EntityLayout, Lane, Slot
+from riskloom.windows.layout import HIGHEST, LOWEST, EntityLayout, Lane, Slot
 from riskloom.windows.rules import EFFECTIVE, FIRST_VALUE, NULLS, OBSERVED, TAG, Record
-from riskloom.windows.state import FENCE_SIZE, HEADER, HIGHEST, LOWEST, LaneState, base_of, lanes_of, opened
+from riskloom.windows.state import FENCE_SIZE, HEADER, LaneState, base_of, lanes_of, opened
 
 #: Compaction is due when so many records came after the last one …
-DUE_AFTER = 16
+DUE_AFTER = 12
 #: … and leaves so many of the newest, so that a stamp of a moment ago can be read again.
-LEFT = 4
+LEFT = 3
 
 
 def is_due(layout: EntityLayout, blob: bytes) -> bool:
@@ -90,7 +91,7 @@ def age(lane: Lane, state: LaneState, horizon_us: int) -> None:
 
 def add(lane: Lane, state: LaneState, fresh: Mapping[int, Sequence[int]]) -> None:
     """Add the columns of events, by the start of their row, to their rows and to all older rows: they hold them too."""
-    starts, columns, nothing = state.starts, state.columns, _columns(lane, ())
+    starts, columns, nothing = state.starts, state.columns, lane.nothing
     for start in fresh:
         place = bisect_left(starts, start)
         if place == len(starts) or starts[place] != start:
@@ -125,19 +126,17 @@ def _grouped(lane: Lane, events: Sequence[Record], horizon_us: int) -> dict[int,
 
 
 def _columns(lane: Lane, events: Sequence[Record]) -> list[int]:
-    def values(slot: int) -> list[int]:
-        return [record[FIRST_VALUE + slot] for record in events if not _is_null(record, slot)]
-
-    def times(slot: Slot) -> list[int]:
-        return [record[EFFECTIVE] for record in events if not _is_null(record, slot)]
-
+    values = {
+        slot: [record[FIRST_VALUE + slot] for record in events if not record[NULLS] & (1 << slot)]
+        for slot in lane.slots
+    }
     return [
-        *(len(times(slot)) for slot in lane.counts),
-        *(sum(values(slot)) for slot in lane.sums),
-        *(sum(value * value for value in values(slot)) for slot in lane.squares),
-        *(min(values(slot), default=HIGHEST) for slot in lane.minima),
-        *(max(values(slot), default=LOWEST) for slot in lane.maxima),
-        *(min(times(slot), default=HIGHEST) for slot in lane.firsts),
+        *(len(events) if slot is None else len(values[slot]) for slot in lane.counts),
+        *(sum(values[slot]) for slot in lane.sums),
+        *(sum(map(mul, values[slot], values[slot])) for slot in lane.squares),
+        *(min(values[slot], default=HIGHEST) for slot in lane.minima),
+        *(max(values[slot], default=LOWEST) for slot in lane.maxima),
+        *(min((r[EFFECTIVE] for r in events if not _is_null(r, slot)), default=HIGHEST) for slot in lane.firsts),
     ]
 
 

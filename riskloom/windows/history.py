@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from riskloom.windows import fold
 from riskloom.windows.events import hash_of
-from riskloom.windows.layout import EntityLayout, Lane, Slot
+from riskloom.windows.layout import HIGHEST, LOWEST, EntityLayout, Lane, Slot
 from riskloom.windows.plan import EFFECTIVE, OBSERVED, Stream, WindowPlan
 from riskloom.windows.rules import Record
-from riskloom.windows.state import HIGHEST, LOWEST, LaneState, base_of, empty_lanes, fence_of
+from riskloom.windows.state import LaneState, base_of, empty_lanes, fence_of
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,6 +15,9 @@ from struct import Struct
 
 from riskloom.windows.plan import Span, Stream, WindowFeature, WindowPlan, WindowView
 
+#: What a minimum and a maximum start from.
+HIGHEST, LOWEST = 2**63 - 1, -(2**63)
+
 Join = Callable[[int, int], int]
 
 #: Which field a column is of: its place among the record's values; None for the event itself.
@@ -74,6 +77,18 @@ class Lane:
         """For each column, how two sets of events become one: counts and sums add up, the further extreme stays."""
         extremes: list[tuple[Join, int]] = [(min, len(self.minima)), (max, len(self.maxima)), (min, len(self.firsts))]
         return (add,) * self.added + tuple(join for join, times in extremes for _ in range(times))
+
+    @cached_property
+    def slots(self) -> tuple[int, ...]:
+        """The slots whose values columns or distinct values are made of."""
+        used = (*self.counts, *self.sums, *self.minima, *self.maxima, *self.firsts, *self.newest)
+        return tuple(sorted({slot for slot in (*used, *(slot for slot, _ in self.distinct)) if slot is not None}))
+
+    @cached_property
+    def nothing(self) -> tuple[int, ...]:
+        """The columns of no events: extremes begin at the far end, and the count tells that there is no value."""
+        ends: dict[Join, int] = {add: 0, min: HIGHEST, max: LOWEST}
+        return tuple(ends[join] for join in self.joins)
 
     @cached_property
     def head(self) -> Struct:

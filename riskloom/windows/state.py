@@ -35,8 +35,6 @@ _WIDTHS = {1: "b", 2: "h", 4: "i", 8: "q", 16: "16s", 32: "32s"}
 _NATIVE = 8
 #: No event: before every instant that is accepted.
 NEVER = -1
-#: What a minimum and a maximum start from; whether there was a value at all is told by the count.
-HIGHEST, LOWEST = 2**63 - 1, -(2**63)
 
 
 @dataclass(slots=True)

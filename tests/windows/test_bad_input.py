@@ -213,7 +213,7 @@ def test_folding_gives_way_to_others(plan: WindowPlan, open_store: OpenStore) ->
     """A folded state is put in place once, and what was appended meanwhile stays."""
     store = open_store(next(_numbers))
     engine = started(plan, store)
-    for number in range(12):
+    for number in range(fold.DUE_AFTER - 2):
         engine.observe("payments", {**EVENT, "payment": f"p{number}"}, effective_us=START, observed_us=START + number)
     entity = entities_of(plan)["card"]
     key = entity.prefix + b"a"
@@ -222,7 +222,7 @@ def test_folding_gives_way_to_others(plan: WindowPlan, open_store: OpenStore) ->
     base = fold.folded(entity.layout, old)
     assert store.swap(key, old, base)
     assert not store.swap(key, old, base)
-    assert engine.read({"card": "a"}, START + 21)["card_count_4s"] == 13
+    assert engine.read({"card": "a"}, START + 21)["card_count_4s"] == fold.DUE_AFTER - 1
     store.close()
 
 

@@ -26,7 +26,7 @@ _settings = settings(
 _numbers = count()
 
 
-@pytest.fixture(params=[16, 3], ids=["rarely-folded", "often-folded"])
+@pytest.fixture(params=[fold.DUE_AFTER, 3], ids=["rarely-folded", "often-folded"])
 def _folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How often state is folded must not be seen in any value."""
     monkeypatch.setattr(fold, "DUE_AFTER", request.param)
