@@ -1,5 +1,6 @@
 """
-Features: check what has landed, build and test the marts with dbt, publish them to Feast and online.
+Features: check what has landed, build and test the marts with dbt, publish them to Feast and online, and hold what was
+served yesterday against them.
 
 One DAG for each declared domain. dbt runs once, in `dbt_producer_watcher`; the tasks beside it show each model as it is
 built. The tests run in the same dbt process: one that fails fails it, by name, and nothing is published.
@@ -34,7 +35,7 @@ def build(domain: Domain) -> DAG:
     with DAG(**words, schedule=domain.training.schedule, params=params) as dag:
         built = _dbt(domain, settings, manifest) if manifest.is_file() else parse_first(str(manifest))
         checked = check_landing(domain.name)
-        checked >> built >> _publish(domain, checked)
+        checked >> built >> _publish(domain, checked) >> verify_served(domain.name)
     return dag
 
 
@@ -126,24 +127,72 @@ def parse_first(manifest: str) -> None:
 def _publish(domain: Domain, checked: Any) -> Any:
     features = asset(domain, "features")
 
-    @task(outlets=[features], execution_timeout=timedelta(hours=1))
+    @task(outlets=[features], execution_timeout=timedelta(hours=4), pool=DUCKDB_POOL)
     def publish(name: str, variables: dict[str, str]) -> dict[str, Any]:
-        """Describe the marts to Feast, put the newest state online, and announce it."""
-        from datetime import datetime
+        """Describe the marts to Feast, bring what is online up to what has landed, and announce it."""
+        from datetime import UTC, datetime
 
         from riskloom.catalog import load_domain
-        from riskloom.features import apply, load_views, materialise, open_store
+        from riskloom.features import apply, catch_up, dbt, load_views, materialise, open_store
         from riskloom.wiring import dbt_project, store_location
 
         settings, declared = load_settings(), load_domain(name)
         views = load_views(declared, dbt_project(settings).manifest)
-        store = open_store(store_location(settings))
+        location, as_of = store_location(settings), datetime.fromisoformat(variables["as_of"])
+        store = open_store(location)
         apply(store, declared, views, settings.marts)
-        online = materialise(store, declared, views, as_of=datetime.fromisoformat(variables["as_of"]))
+        caught = catch_up(
+            declared,
+            location,
+            marts=settings.marts,
+            entries=settings.entries,
+            as_of=as_of,
+            now=datetime.now(UTC),
+            anew=get_current_context()["params"]["full_refresh"],
+            threads=settings.duckdb_threads,
+            memory=settings.duckdb_memory,
+        )
+        log.info("live windows: %s", caught)
+        if caught.moved:
+            # they entered after decisions that had not seen them, so the marts must see them later, too
+            dbt.build(declared, dbt_project(settings), as_of=as_of)
+        online = materialise(store, declared, views, as_of=as_of)
         get_current_context()["outlet_events"][features].extra = {"as_of": variables["as_of"]}
         return {"as_of": variables["as_of"], "written": list(online.written), "newer": list(online.newer)}
 
     return publish(domain.name, checked)
+
+
+@task(execution_timeout=timedelta(hours=1))
+def verify_served(name: str) -> dict[str, Any]:
+    """Recompute what was served yesterday: fail where a decision saw another value than the marts have for it."""
+    from datetime import UTC, datetime
+
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from riskloom.catalog import load_domain
+    from riskloom.features import load_views
+    from riskloom.features.verification import day_of, describe, verify_served
+    from riskloom.wiring import dbt_project
+
+    settings, domain = load_settings(), load_domain(name)
+    start, end = day_of(None, now=datetime.now(UTC))
+    found = verify_served(
+        domain,
+        load_views(domain, dbt_project(settings).manifest),
+        decisions=settings.decisions,
+        marts=settings.marts,
+        start=start,
+        end=end,
+        threads=settings.duckdb_threads,
+        memory=settings.duckdb_memory,
+    )
+    lines = list(describe(found))
+    for line in lines:
+        log.info(line)
+    if not found.is_exact:
+        raise AirflowFailException("\n".join(lines))
+    return {"decisions": found.decisions, "compared": found.compared, "not_built": found.not_built}
 
 
 for declared in load_catalog().values():

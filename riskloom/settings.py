@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         return self.home / "decisions"
 
     @property
+    def entries(self) -> Path:
+        """When each event entered the live windows, JSON lines, ``<domain>/*.jsonl``."""
+        return self.home / "entries"
+
+    @property
     def monitoring(self) -> Path:
         """Verdicts, ``<domain>/*.json``, and Evidently's workspace."""
         return self.home / "monitoring"

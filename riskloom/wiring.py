@@ -27,6 +27,7 @@ def dbt_project(settings: Settings) -> DbtProject:
         folder=settings.dbt_project,
         target=settings.dbt_target,
         marts=settings.marts,
+        entries=settings.entries,
         environment=environment(settings),
     )
 
@@ -37,7 +38,10 @@ def store_location(settings: Settings) -> StoreLocation:
 
     redis = settings.redis_url.get_secret_value() if settings.online_store == "redis" else None
     return StoreLocation(
-        repo=settings.project / "feature_repo", registry=settings.feast_registry, online=redis or settings.feast_online
+        repo=settings.project / "feature_repo",
+        registry=settings.feast_registry,
+        online=redis or settings.feast_online,
+        manifest=settings.dbt_target / "manifest.json",
     )
 
 

@@ -2,28 +2,28 @@
   What a build works on again.
 
   Every table is cut by the day on which its rows were observed, and a build replaces whole days. It starts at the
-  first day on which a landed table it depends on has other rows than the last build saw (the domain's coverage mart
-  says what that was), so rows that land late, with an old `observed_at`, are taken in like any others, and a build
-  after nothing new only writes the new current state. Landed files are never changed, so counts and sums suffice.
+  first day on which a landed table or a stream it depends on has other rows than the last build saw (the domain's
+  coverage mart says what that was), so rows that land late, with an old `observed_at`, are taken in like any others, and
+  a build after nothing new only writes the new current state. Landed files are never changed, so counts and sums suffice.
 -#}
 
 {#- The day before which nothing has changed, as a date, or none when everything is to be built. -#}
-{% macro restart_day(sources, parameters={}) -%}
+{% macro restart_day(sources=[], streams={}, parameters={}, domain=none) -%}
   {%- if not execute or not is_incremental() -%}
     {{ return(none) }}
   {%- endif -%}
-  {%- set last = adapter.get_relation(target.database, generate_schema_name('marts'), domain_of_source(sources[0]) ~ '__coverage') -%}
+  {%- set last = adapter.get_relation(target.database, generate_schema_name('marts'), (domain or domain_of_source(sources[0])) ~ '__coverage') -%}
   {%- if last is none -%}
     {{ return(none) }}
   {%- endif -%}
   {%- set changed -%}
     with
-    now_landed as ({{ landed_days(sources, parameters) }}),
+    now_landed as ({{ landed_days(sources, streams, parameters) }}),
     last_built as (
       select source_table, observed_on, landed_rows, observed_sum
       from {{ last }}
       where source_table in ({% for item in sources %}'{{ item[1] }}', {% endfor %}
-        {%- for name in parameters %}'{{ name }}', {% endfor %}'')
+        {%- for name in streams.keys() | list + parameters.keys() | list %}'{{ name }}', {% endfor %}'')
     )
     select min(coalesce(now_landed.observed_on, last_built.observed_on)) as observed_on
     from now_landed
@@ -36,26 +36,39 @@
 {%- endmacro %}
 
 
-{#- Rows landed a day for each table, and each parameter of the models as a row of the first day there is. -#}
-{% macro landed_days(sources, parameters={}) -%}
-  {%- for source_name, table in sources %}
-    select
-      '{{ table }}' as source_table,
-      cast(observed_at as date) as observed_on,
-      count(*) as landed_rows,
-      cast(sum({{ epoch_us('observed_at') }}) as decimal(38, 0)) as observed_sum
-    from {{ landed(source_name, table) }}
-    group by 1, 2
-    {% if not loop.last or parameters %}union all{% endif %}
-  {%- endfor %}
-  {%- for name, value in parameters.items() %}
+{#-
+  Rows a day of each landed table and each stream (its name and relation), and each parameter of the models as a row of
+  the first day there is.
+-#}
+{% macro landed_days(sources=[], streams={}, parameters={}) -%}
+  {%- set parts = [] -%}
+  {%- for source_name, table in sources -%}
+    {%- do parts.append(rows_a_day(table, landed(source_name, table), 'observed_at', epoch_us('observed_at'))) -%}
+  {%- endfor -%}
+  {%- for name, relation in streams.items() -%}
+    {%- do parts.append(rows_a_day(name, relation, from_epoch_us('observed_us'), 'observed_us')) -%}
+  {%- endfor -%}
+  {%- for name, value in parameters.items() -%}
+    {%- set part -%}
     select
       '{{ name }}' as source_table,
       cast('1970-01-01' as date) as observed_on,
       cast({{ value }} as bigint) as landed_rows,
       cast(0 as decimal(38, 0)) as observed_sum
-    {% if not loop.last %}union all{% endif %}
-  {%- endfor %}
+    {%- endset -%}
+    {%- do parts.append(part) -%}
+  {%- endfor -%}
+  {{ parts | join('\n    union all\n') }}
+{%- endmacro %}
+
+{% macro rows_a_day(name, relation, observed_at, observed_us) -%}
+    select
+      '{{ name }}' as source_table,
+      cast({{ observed_at }} as date) as observed_on,
+      count(*) as landed_rows,
+      cast(sum({{ observed_us }}) as decimal(38, 0)) as observed_sum
+    from {{ relation }}
+    group by 1, 2
 {%- endmacro %}
 
 

@@ -50,14 +50,14 @@
 {%- endmacro %}
 
 
-{#- A build starts at the first day that has changed, or at the first of all where the declaration has. -#}
+{#- A build starts at the first day on which a stream has changed, or at the first of all where the declaration has. -#}
 {% macro plan_range(plan, streams) -%}
-  {%- set sources = [] -%}
+  {%- set used = {} -%}
   {%- for name in [plan.decisions] + plan.groups | map(attribute='stream') | list + plan.distincts | map(attribute='stream') | list -%}
-    {%- set source = [streams[name].table.split('__')[0], streams[name].table] -%}
-    {%- if source not in sources -%}{%- do sources.append(source) -%}{%- endif -%}
+    {%- do used.update({name: plan.relations[name]}) -%}
   {%- endfor -%}
-  {%- set points_from = day_us(restart_day(sources, {plan.view: window_fingerprint(plan.view)})) -%}
+  {%- set parameters = {plan.view: window_fingerprint(plan.view)} -%}
+  {%- set points_from = day_us(restart_day(streams=used, parameters=parameters, domain=plan.view.split('__')[0])) -%}
   {%- set earliest = [points_from, as_of_us()] | min if var('snapshots') else points_from -%}
   {%- set longest = namespace(us=0) -%}
   {%- for span in plan.spans.values() -%}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     features.command()(parse)
     features.command()(show)
     features.command()(freshness)
+    features.command()(verify)
     app.add_typer(features, name="features")
 
 
@@ -38,8 +40,8 @@ def build(
     as_of: AsOf = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build everything anew.")] = False,
 ) -> None:
-    """Build a domain's marts with dbt, apply its views to Feast and put the state at --as-of online."""
-    from riskloom.features import apply, dbt, load_views, materialise, open_store  # noqa: PLC0415
+    """Build a domain's marts with dbt, apply its views to Feast and bring what is online up to what has landed."""
+    from riskloom.features import apply, catch_up, dbt, load_views, materialise, open_store  # noqa: PLC0415
     from riskloom.ingest import prepare_landing  # noqa: PLC0415
 
     settings, domain, console = load_settings(), load_domain(domain_name), Console()
@@ -52,10 +54,27 @@ def build(
     for warning in report.warnings:
         console.print(f"warning: {warning}", markup=False)
     views = load_views(domain, project.manifest)
-    store = open_store(store_location(settings))
+    location = store_location(settings)
+    store = open_store(location)
     apply(store, domain, views, settings.marts)
+    caught = catch_up(
+        domain,
+        location,
+        marts=settings.marts,
+        entries=settings.entries,
+        as_of=instant,
+        now=datetime.now(UTC),
+        anew=full_refresh,
+        threads=settings.duckdb_threads,
+        memory=settings.duckdb_memory,
+    )
+    console.print(f"live windows: {caught.history:,} events of history, {caught.entered:,} landed since")
+    if caught.moved:
+        console.print(f"{caught.moved:,} of them entered after decisions that had not seen them; building again")
+        dbt.build(domain, project, as_of=instant)
     online = materialise(store, domain, views, as_of=instant)
-    console.print(f"online: {', '.join(online.written) or 'nothing new'}")
+    if online.written:
+        console.print(f"online as of then: {', '.join(online.written)}")
     if online.newer:
         console.print(f"left as they are, being online as of a later time: {', '.join(online.newer)}")
 
@@ -90,3 +109,31 @@ def freshness(domain_name: Slug, as_of: AsOf = None) -> None:
     instant = as_of_or_watermark(settings, domain, as_of)
     for table, status in dbt.freshness(domain, dbt_project(settings), as_of=instant).items():
         Console().print(f"{status:5} {table}")
+
+
+def verify(
+    domain_name: Slug,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="DATE", help="The day (UTC) whose decisions are compared; yesterday.")
+    ] = None,
+) -> None:
+    """Compare what was served on a day with what the marts have; ends with code 1 where a value differs."""
+    from riskloom.features import load_views  # noqa: PLC0415
+    from riskloom.features.verification import day_of, describe, verify_served  # noqa: PLC0415
+
+    settings, domain = load_settings(), load_domain(domain_name)
+    start, end = day_of(day, now=datetime.now(UTC))
+    found = verify_served(
+        domain,
+        load_views(domain, dbt_project(settings).manifest),
+        decisions=settings.decisions,
+        marts=settings.marts,
+        start=start,
+        end=end,
+        threads=settings.duckdb_threads,
+        memory=settings.duckdb_memory,
+    )
+    for line in describe(found):
+        Console().print(line, markup=False)
+    if not found.is_exact:
+        raise typer.Exit(1)

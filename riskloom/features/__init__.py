@@ -1,24 +1,31 @@
 """Features: built by dbt, described to Feast, joined for training and read online. Importing this imports neither."""
 
+from riskloom.features.catch_up import CaughtUp, catch_up
 from riskloom.features.dataset import DecisionSet, TrainingSet, decision_set, training_set
+from riskloom.features.live import EntryLog, LiveWindows, open_live
 from riskloom.features.online import OnlineFeatures, OnlineRow
 from riskloom.features.request import request_features
 from riskloom.features.store import StoreLocation, apply, ensure_feature_service, materialise, open_store
 from riskloom.features.views import FeatureView, load_views, mart_path
 
 __all__ = [
+    "CaughtUp",
     "DecisionSet",
+    "EntryLog",
     "FeatureView",
+    "LiveWindows",
     "OnlineFeatures",
     "OnlineRow",
     "StoreLocation",
     "TrainingSet",
     "apply",
+    "catch_up",
     "decision_set",
     "ensure_feature_service",
     "load_views",
     "mart_path",
     "materialise",
+    "open_live",
     "open_store",
     "request_features",
     "training_set",

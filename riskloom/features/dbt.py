@@ -28,6 +28,7 @@ class DbtProject:
     folder: Path
     target: Path
     marts: Path
+    entries: Path
     environment: Mapping[str, str]
 
     @property
@@ -65,9 +66,12 @@ def selection(domain: Domain) -> str:
 
 
 def prepare(domain: Domain, project: DbtProject) -> None:
-    """Make the folders dbt and DuckDB write to; they make none themselves."""
+    """Make the folders dbt and DuckDB write to, and a log to read where no event entered yet; they make none."""
     for folder in (project.target, project.marts / domain.name):
         folder.mkdir(parents=True, exist_ok=True)
+    entries = project.entries / domain.name
+    entries.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (entries / "0-none.jsonl").touch()
 
 
 def parse(project: DbtProject) -> Path:

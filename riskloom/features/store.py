@@ -28,16 +28,25 @@ REDIS_TIMEOUT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class StoreLocation:
-    """Where Feast works: ``feature_repo``, the registry's SQLite file, and SQLite file or ``redis://`` URL online."""
+    """
+    Where Feast works: ``feature_repo``, the registry's SQLite file, SQLite file or ``redis://`` URL online, and dbt's
+    manifest, which says what is windowed.
+    """
 
     repo: Path
     registry: Path
     online: Path | str
+    manifest: Path
 
     @property
     def is_redis(self) -> bool:
         """Whether the online store is Redis."""
         return isinstance(self.online, str)
+
+    @property
+    def windows(self) -> Path | str:
+        """Where the state of windows is: the same Redis, or a file beside Feast's."""
+        return self.online.with_name("windows.db") if isinstance(self.online, Path) else self.online
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,12 @@ def open_store(location: StoreLocation) -> feast.FeatureStore:
 
     path = location.repo / ("feature_store.redis.yaml" if location.is_redis else "feature_store.yaml")
     online = redis_connection(str(location.online)) if location.is_redis else str(location.online)
-    values = {"RISKLOOM_FEAST_REGISTRY": str(location.registry), "RISKLOOM_FEAST_ONLINE": online}
+    values = {
+        "RISKLOOM_FEAST_REGISTRY": str(location.registry),
+        "RISKLOOM_FEAST_ONLINE": online,
+        "RISKLOOM_DBT_MANIFEST": str(location.manifest),
+        "RISKLOOM_WINDOWS": str(location.windows),
+    }
     try:
         # values are filled in after the file is read, so that no path or password is taken for YAML
         content = _filled(yaml.safe_load(path.read_text(encoding="utf-8")), values)
@@ -86,10 +100,11 @@ def materialise(
     store: feast.FeatureStore, domain: Domain, views: Sequence[FeatureView], *, as_of: datetime
 ) -> Materialised:
     """
-    Write each entity's state at the build's ``as_of`` to the online store.
+    Write each entity's state at the build's ``as_of`` to the online store, for views that are not windowed.
 
     The marts hold one row an entity at ``as_of``; only those are read, so nothing dated later can get in. A view that
-    is online as of a later instant is left as it is: the online state never moves back.
+    is online as of a later instant is left as it is: the online state never moves back. Windowed views are computed
+    when they are read and never written.
 
     Args:
         store: With the domain applied.
@@ -102,6 +117,8 @@ def materialise(
     """
     written, newer = [], []
     for view in views:
+        if view.is_windowed:
+            continue
         online_as_of = _online_as_of(store, view)
         if online_as_of is not None and online_as_of > as_of:
             newer.append(view.name)

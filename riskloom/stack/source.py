@@ -78,18 +78,22 @@ def mappings(domain: Domain, data: str) -> list[Path]:
 
 
 def simulate(domain: Domain, size: Size, folder: Path, *, now: datetime) -> Source:
-    """Make up history until last midnight and one day of live events; behaviour changes some days before the end."""
+    """
+    Make up history until yesterday's midnight, and yesterday as live events; behaviour changes some days before.
+
+    Whole days, so that the hours of the day mean what they say; and nothing of today, since it has not happened yet.
+    """
     from riskloom.ingest import SimulationPlan, write_simulation  # noqa: PLC0415
 
-    today = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+    yesterday = datetime.combine(now.astimezone(UTC).date(), time(), UTC) - timedelta(days=1)
     plan = SimulationPlan(
-        start=today - timedelta(days=size.days),
+        start=yesterday - timedelta(days=size.days),
         days=size.days + 1,
         events=size.events,
         seed=size.seed,
-        drift_at=today - timedelta(days=size.drifted_days),
+        drift_at=yesterday - timedelta(days=size.drifted_days),
     )
-    report = write_simulation(domain, plan, folder, live_from=today)
+    report = write_simulation(domain, plan, folder, live_from=yesterday)
     note = f"simulated {size.days} days; behaviour changes {size.drifted_days} days before the end"
     return Source(history=report.folder, live=report.folder / "live", note=note)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from riskloom.windows import fold
 from riskloom.windows.events import hash_of
 from riskloom.windows.layout import HIGHEST, LOWEST, EntityLayout, Lane, Slot
-from riskloom.windows.plan import EFFECTIVE, OBSERVED, Stream, WindowPlan
+from riskloom.windows.plan import EFFECTIVE, EVENT_ID, OBSERVED, Stream, WindowPlan
 from riskloom.windows.rules import Record
 from riskloom.windows.state import LaneState, base_of, empty_lanes, fence_of
 
@@ -133,7 +133,7 @@ class History:
                     select key, v{slot} as value, max(axis) // $hop as hop
                     from ({self._events(layout, lane, part)}) where v{slot} is not null group by key, v{slot}
                 ),
-                ranked as (select *, row_number() over (partition by key order by hop desc) as place from seen)
+                ranked as (select *, row_number() over (partition by key order by hop desc, value) as place from seen)
                 select key, list(value), list(hop) from ranked where place <= $cap group by key
             """  # noqa: S608
             values = {**self._values(lane, part), "cap": cap, "hop": lane.hop_us}
@@ -149,7 +149,7 @@ class History:
             select {_quoted(layout.join_key)}, {EFFECTIVE}, {OBSERVED}{names}
             from {self._source(self._plan.streams[tag])}
             where {OBSERVED} < $as_of and {EFFECTIVE} + $delay >= $as_of and {_chosen(layout, part)}
-            order by {OBSERVED}
+            order by {OBSERVED}, {EFFECTIVE}, {EVENT_ID}
         """  # noqa: S608
         values = {"as_of": self._as_of_us, "delay": delay_us, **_bound(part)}
         for key, effective_us, observed_us, *found in self._fetched(query, values):

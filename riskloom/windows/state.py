@@ -175,7 +175,8 @@ def _lane_state(lane: Lane, blob: bytes, at: int) -> tuple[LaneState, int]:
     times = head[1 + lane.width + len(lane.distinct) :]
     starts = list(numbers(count, "I").unpack_from(blob, at))
     row, at = row_of(widths), at + 4 * count
-    columns = [list(column) for column in zip(*row.iter_unpack(blob[at : at + count * row.size]), strict=True)]
+    rows = row.iter_unpack(blob[at : at + count * row.size]) if count else ()
+    columns = [list(column) for column in zip(*rows, strict=True)]
     for place, width in enumerate(widths):
         if width > _NATIVE and count:
             columns[place] = list(widened(tuple(columns[place])))
@@ -197,11 +198,12 @@ def _lane_state(lane: Lane, blob: bytes, at: int) -> tuple[LaneState, int]:
 
 
 def _lane_bytes(lane: Lane, state: LaneState) -> bytes:
-    count, widths = len(state.starts), tuple(map(_width, state.columns))
+    # where nothing but the newest and the last values is kept, rows would be empty
+    starts, widths = state.starts if lane.width else [], tuple(map(_width, state.columns))
     times = [*state.newest, *(one for last in state.lasts for one in last)]
     parts = [
-        lane.head.pack(count, *widths, *map(len, state.distinct), *times),
-        numbers(count, "I").pack(*state.starts),
+        lane.head.pack(len(starts), *widths, *map(len, state.distinct), *times),
+        numbers(len(starts), "I").pack(*starts),
     ]
     columns = [_narrowed(column, width) for column, width in zip(state.columns, widths, strict=True)]
     parts += starmap(row_of(widths).pack, zip(*columns, strict=True))

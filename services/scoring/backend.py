@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from riskloom.catalog import Domain
 from riskloom.features import (
+    EntryLog,
     FeatureView,
     OnlineFeatures,
     StoreLocation,
     load_views,
+    open_live,
     request_features,
 )
 from riskloom.registry import LoadedModel, ModelStore, load_model, read_record
@@ -33,8 +35,9 @@ class SignedBackend:
         domains: The declared domains by name.
         registry: Where the records of champions are.
         models: Where the models are.
-        manifest: dbt's manifest, which declares the views.
-        store: Where Feast works.
+        store: Where Feast works and beside it the live windows, and what declares them.
+        entries: Where the events that entered the live windows are written down.
+        clock: The time, timezone-aware.
     """
 
     def __init__(
@@ -43,14 +46,16 @@ class SignedBackend:
         *,
         registry: Path,
         models: ModelStore,
-        manifest: Path,
         store: StoreLocation,
+        entries: Path,
+        clock: Callable[[], datetime],
     ) -> None:
         self._domains = domains
         self._registry = registry
         self._models = models
-        self._manifest = manifest
         self._store = store
+        self._entries = EntryLog(entries)
+        self._clock = clock
 
     def stamp(self, domain: str) -> object:
         """What changes when the domain's record is replaced."""
@@ -70,11 +75,12 @@ class SignedBackend:
 
     def views(self, domain: str) -> tuple[FeatureView, ...]:
         """The views that the marts declare."""
-        return load_views(self._domains[domain], self._manifest)
+        return load_views(self._domains[domain], self._store.manifest)
 
     def open_store(self, domain: str) -> OnlineFeatures:
-        """Connect to Feast's online store."""
-        return OnlineFeatures.open(self._store, self.views(domain))
+        """Connect to Feast's online store and to the live windows, where the domain declares some."""
+        live = open_live(self._domains[domain], self._store, self._entries, self._clock)
+        return OnlineFeatures.open(self._store, self.views(domain), live)
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> dict[str, float]:
         """Compute the request features with the code that computed them for training."""

@@ -116,11 +116,9 @@ class Decider:
         """
         started = self._ticks()
         champion = self._champion()
-        now = self._clock()
-        keys = {name: value for name, value in event.items() if isinstance(value, str | None)}
-        reading = await self._features.read(keys, champion.views, now=now)
-        scored = self._score({**event, STAMPED: now}, reading, champion)
-        decision = await self._judge(event, reading, scored, champion, now)
+        reading = await self._features.decide(event, champion.views, now=self._clock())
+        scored = self._score({**event, STAMPED: reading.at}, reading, champion)
+        decision = await self._judge(event, reading, scored, champion)
         self._keep(decision, event, scored, champion, self._ticks() - started)
         return decision
 
@@ -140,9 +138,7 @@ class Decider:
         score = float(champion.model.predict(row.reshape(1, -1))[0])
         return Scored(row, score if math.isfinite(score) else None)
 
-    async def _judge(
-        self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion, now: datetime
-    ) -> Decision:
+    async def _judge(self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion) -> Decision:
         is_trusted = scored.score is not None and (reading.is_reachable or not champion.views)
         outcome = choose_outcome(self._domain, scored.score if is_trusted else None, champion.model.manifest.threshold)
         needs_reasons = is_trusted and outcome.name != self._domain.outcome[0].name
@@ -163,7 +159,7 @@ class Decider:
                 # An event without a device, say, is not known less well for the device's features being missing.
                 if event.get(view.join_key) is not None
             ),
-            decided_at=now,
+            decided_at=reading.at,
         )
 
     def _reasons(self, row: Matrix, champion: Champion) -> tuple[Reason, ...]:

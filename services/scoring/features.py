@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from riskloom.catalog import Domain
+from riskloom.errors import EventRefusedError
 from services.scoring.ports import Backend, OnlineRow, OnlineStore, Status, View
+from services.scoring.problems import FieldProblem, RefusalError
 
 READ_SECONDS = 0.25
 REOPEN_AFTER = timedelta(seconds=10)  # connecting is work, also where it fails
@@ -38,8 +41,13 @@ class Freshness(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The features of one event as the store knew them; where it is not reachable, nothing is known."""
+    """
+    The features of one event as the store knew them; where it is not reachable, nothing is known.
 
+    ``at`` is the decision's instant: the stamp with which the event was counted, or the clock where it was not.
+    """
+
+    at: datetime
     values: Mapping[str, float]
     freshness: Mapping[str, Freshness]
     is_reachable: bool
@@ -66,18 +74,22 @@ class GuardedFeatures:
         strings = [name for name, column in domain.event_table.columns.items() if column.type == "string"]
         self._nobody: dict[str, str | None] = dict.fromkeys(strings, "probe")
 
-    async def read(self, keys: Mapping[str, str | None], views: Iterable[View], *, now: datetime) -> Reading:
+    async def decide(self, event: Mapping[str, Any], views: Iterable[View], *, now: datetime) -> Reading:
         """
-        Read the values of an event's entities; a store that is down is told in the answer, not raised.
+        Count an event and read the values of its entities; a store that is down is told in the answer, not raised.
 
         Args:
-            keys: The event's strings by column, the join keys among them.
+            event: Values by column.
             views: The views whose freshness is wanted.
-            now: The moment the values must still hold at; timezone-aware.
+            now: The clock; timezone-aware.
+
+        Raises:
+            RefusalError: The event cannot be counted.
         """
-        row = await self._ask(keys, now, READ_SECONDS) if self.is_reachable else None
-        freshness = {view.name: _freshness(row, view.name, now) for view in views}
-        return Reading(row.values if row else {}, freshness, is_reachable=row is not None)
+        row = await self._ask(lambda store: store.decide(event, now=now)) if self.is_reachable else None
+        at = row.at if row else now
+        freshness = {view.name: _freshness(row, view.name, at) for view in views}
+        return Reading(at, row.values if row else {}, freshness, is_reachable=row is not None)
 
     async def reopen(self, now: datetime) -> None:
         """Connect anew, to see views that were declared since; the old connection serves until then."""
@@ -96,7 +108,7 @@ class GuardedFeatures:
         if self._store is None:
             if now >= self._reopen_at:
                 await self.reopen(now)
-        elif await self._ask(self._nobody, now, READ_SECONDS) is not None:
+        elif await self._ask(lambda store: store.read(self._nobody, now=now)) is not None:
             self._note(is_reachable=True)
 
     def close(self) -> None:
@@ -109,14 +121,17 @@ class GuardedFeatures:
         store.read(self._nobody, now=now)
         return store
 
-    async def _ask(self, keys: Mapping[str, str | None], now: datetime, seconds: float) -> OnlineRow | None:
+    async def _ask(self, question: Callable[[OnlineStore], OnlineRow]) -> OnlineRow | None:
         store = self._store
         if store is None:
             return None
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(seconds):
-                return await loop.run_in_executor(self._thread, lambda: store.read(keys, now=now))
+            async with asyncio.timeout(READ_SECONDS):
+                return await loop.run_in_executor(self._thread, question, store)
+        except EventRefusedError as error:
+            detail = FieldProblem(field=error.field, expected=error.expected, found=error.found)
+            raise RefusalError("invalid_request", "The event cannot be counted.", details=[detail]) from None
         except Exception:  # noqa: BLE001 - whatever a store's client raises: events are answered without it
             self._note(is_reachable=False)
             return None

@@ -69,7 +69,12 @@ class View(Protocol):
 
 
 class OnlineRow(Protocol):
-    """What the online store knew of one event's entities."""
+    """What was known of one event's entities."""
+
+    @property
+    def at(self) -> datetime:
+        """The instant it is about: the decision's."""
+        ...
 
     @property
     def values(self) -> Mapping[str, float]:
@@ -88,7 +93,11 @@ class OnlineRow(Protocol):
 
 
 class OnlineStore(Protocol):
-    """The online features of one domain; read by one thread at a time."""
+    """The online features of one domain; used by one thread at a time."""
+
+    def decide(self, event: Mapping[str, Any], *, now: datetime) -> OnlineRow:
+        """Count the event, and read every view as it was before it; raises EventRefusedError where it cannot be."""
+        ...
 
     def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
         """Read every view's values for the entities that the row's join keys name."""

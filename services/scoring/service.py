@@ -29,6 +29,11 @@ from services.scoring.runtime import Runtime
 BACKSTOP_SECONDS = 10
 
 
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
 def build_app(settings: Settings) -> Starlette:
     """The application over what the settings point to."""
     domains = load_catalog()
@@ -37,20 +42,22 @@ def build_app(settings: Settings) -> Starlette:
         repo=settings.project / "feature_repo",
         registry=settings.feast_registry,
         online=settings.redis_url.get_secret_value() if is_redis else settings.feast_online,
+        manifest=settings.dbt_target / "manifest.json",
     )
     backend = SignedBackend(
         domains,
         registry=settings.registry,
         models=ModelStore(home=settings.bentoml_home, keys=settings.keys),
-        manifest=settings.dbt_target / "manifest.json",
         store=store,
+        entries=settings.entries,
+        clock=now,
     )
     runtime = Runtime(
         domains,
         backend,
         decisions=settings.decisions,
         keys=settings.api_keys,
-        clock=lambda: datetime.now(UTC),
+        clock=now,
         ticks=time.perf_counter,
         new_id=lambda: str(uuid.uuid4()),
     )

@@ -39,6 +39,7 @@ class Home:
             folder=self.settings.dbt_project,
             target=self.settings.dbt_target,
             marts=self.settings.marts,
+            entries=self.settings.entries,
             environment=environment(self.settings),
         )
 

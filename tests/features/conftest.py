@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,6 +85,26 @@ def online(request: pytest.FixtureRequest, built: Built, tmp_path: Path) -> Buil
         import redis  # noqa: PLC0415
 
         redis.Redis.from_url(str(target)).flushdb()
-    location = StoreLocation(repo=built.location.repo, registry=tmp_path / "registry.db", online=target)
+    location = replace(built.location, registry=tmp_path / "registry.db", online=target)
     apply(open_store(location), built.domain, built.views, built.settings.marts)
     return replace(built, location=location)
+
+
+@pytest.fixture
+def batch(online: Built, tmp_path: Path) -> Built:
+    """
+    The same with views that are not windowed: the rows are there as of the build, and no plan computes them.
+
+    No domain declares such a view today; they are what features that come from elsewhere are.
+    """
+    manifest = json.loads(online.location.manifest.read_text())
+    for node in manifest["nodes"].values():
+        for column in node.get("columns", {}).values():
+            column.get("config", {}).get("meta", {}).pop("window", None)
+            column.get("meta", {}).pop("window", None)
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(manifest))
+    location = replace(online.location, manifest=path)
+    views = tuple(replace(view, is_windowed=False) for view in online.views)
+    apply(open_store(location), online.domain, views, online.settings.marts)
+    return replace(online, location=location, views=views)

@@ -1,9 +1,10 @@
-"""Online features, on SQLite and on a real Redis: one behaviour."""
+"""Online features that are published by a build, on SQLite and on a real Redis: one behaviour."""
 
 from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 
 from riskloom.errors import FeatureError
-from riskloom.features import FeatureView, OnlineFeatures, StoreLocation, apply, materialise, open_store
+from riskloom.features import FeatureView, OnlineFeatures, apply, materialise, open_store
 from riskloom.features.views import mart_path
 from tests.conftest import free_port
 from tests.features.conftest import Built
@@ -36,105 +37,101 @@ def same(found: float, expected: Any) -> bool:
     return math.isnan(found) if pd.isna(expected) else found == float(expected)
 
 
-def test_what_is_read_is_the_state_at_the_last_build(online: Built) -> None:
+def test_what_is_read_is_the_state_at_the_last_build(batch: Built) -> None:
     """Each entity has, value by value, the row that its mart holds at the build's instant, and its time."""
-    put_online(online)
-    reader = OnlineFeatures.open(online.location, online.views)
-    for view in online.views:
-        rows = state(online, view)
+    put_online(batch)
+    reader = OnlineFeatures.open(batch.location, batch.views)
+    for view in batch.views:
+        rows = state(batch, view)
         assert rows
         for row in rows:
-            found = reader.read({view.join_key: row[view.join_key]}, now=online.as_of)
+            found = reader.read({view.join_key: row[view.join_key]}, now=batch.as_of)
             assert found.status[view.name] == "fresh"
-            assert found.observed[view.name] == online.as_of
+            assert found.observed[view.name] == batch.as_of
             assert all(same(found.values[name], row[name]) for name in view.features), view.name
 
 
-def test_an_unknown_entity_has_no_features_and_that_is_told(online: Built) -> None:
+def test_an_unknown_entity_has_no_features_and_that_is_told(batch: Built) -> None:
     """Unknown or absent keys give NaN for every feature, never a zero, and the status missing."""
-    put_online(online)
-    reader = OnlineFeatures.open(online.location, online.views)
-    keys: dict[str, str | None] = {view.join_key: "nobody" for view in online.views}
+    put_online(batch)
+    reader = OnlineFeatures.open(batch.location, batch.views)
+    keys: dict[str, str | None] = {view.join_key: "nobody" for view in batch.views}
     for row in (keys, dict.fromkeys(keys), {}):
-        found = reader.read(row, now=online.as_of)
-        assert set(found.values) == {name for view in online.views for name in view.features}
+        found = reader.read(row, now=batch.as_of)
+        assert set(found.values) == {name for view in batch.views for name in view.features}
         assert all(math.isnan(value) for value in found.values.values())
         assert set(found.status.values()) == {"missing"}
         assert set(found.observed.values()) == {None}
 
 
-def test_values_past_their_time_to_live_are_not_used(online: Built) -> None:
+def test_values_past_their_time_to_live_are_not_used(batch: Built) -> None:
     """To the ttl a value is used, past it not; nor is one dated after the decision. Its time is told all the same."""
-    put_online(online)
-    reader = OnlineFeatures.open(online.location, online.views)
+    put_online(batch)
+    reader = OnlineFeatures.open(batch.location, batch.views)
     moment = timedelta(microseconds=1)
-    for view in online.views:
-        row = {view.join_key: state(online, view, 1)[0][view.join_key]}
+    for view in batch.views:
+        row = {view.join_key: state(batch, view, 1)[0][view.join_key]}
         expected = {
-            online.as_of + view.ttl: "fresh",
-            online.as_of + view.ttl + moment: "stale",
-            online.as_of - timedelta(hours=1): "stale",
+            batch.as_of + view.ttl: "fresh",
+            batch.as_of + view.ttl + moment: "stale",
+            batch.as_of - timedelta(hours=1): "stale",
         }
         for now, status in expected.items():
             found = reader.read(row, now=now)
             assert found.status[view.name] == status
-            assert found.observed[view.name] == online.as_of
+            assert found.observed[view.name] == batch.as_of
             if status == "stale":
                 assert all(math.isnan(found.values[name]) for name in view.features)
 
 
-def test_the_state_never_moves_back(online: Built) -> None:
+def test_the_state_never_moves_back(batch: Built) -> None:
     """Materialising an older instant after a newer one writes nothing and says so."""
-    put_online(online)
-    older = materialise(online.store(), online.domain, online.views, as_of=online.as_of - timedelta(days=1))
+    put_online(batch)
+    older = materialise(batch.store(), batch.domain, batch.views, as_of=batch.as_of - timedelta(days=1))
     assert older.written == ()
-    assert older.newer == tuple(view.name for view in online.views)
-    view = online.views[0]
-    row = state(online, view, 1)[0]
-    found = OnlineFeatures.open(online.location, online.views).read(
-        {view.join_key: row[view.join_key]}, now=online.as_of
-    )
-    assert found.observed[view.name] == online.as_of
+    assert older.newer == tuple(view.name for view in batch.views)
+    view = batch.views[0]
+    row = state(batch, view, 1)[0]
+    found = OnlineFeatures.open(batch.location, batch.views).read({view.join_key: row[view.join_key]}, now=batch.as_of)
+    assert found.observed[view.name] == batch.as_of
     assert all(same(found.values[name], row[name]) for name in view.features)
 
 
-def test_a_value_from_the_future_cannot_get_in(online: Built, tmp_path: Path) -> None:
+def test_a_value_from_the_future_cannot_get_in(batch: Built, tmp_path: Path) -> None:
     """A row dated a hundred years ahead stays out, and the next build's state is taken as if it were not there."""
-    view = online.views[0]
+    view = batch.views[0]
     marts = tmp_path / "marts"
-    for item in online.views:
-        frame = pd.read_parquet(online.mart(item.name))
+    for item in batch.views:
+        frame = pd.read_parquet(batch.mart(item.name))
         ahead = frame.iloc[:1].assign(event_timestamp=lambda rows: rows["event_timestamp"] + pd.Timedelta(days=36_500))
-        path = mart_path(marts, online.domain, item.name)
+        path = mart_path(marts, batch.domain, item.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         pd.concat([frame, ahead]).to_parquet(path)
-    store = online.store()
-    apply(store, online.domain, online.views, marts)
-    materialise(store, online.domain, online.views, as_of=online.as_of)
-    key = pd.read_parquet(online.mart(view.name))[view.join_key].iloc[0]
-    found = OnlineFeatures.open(online.location, online.views).read({view.join_key: key}, now=online.as_of)
-    assert found.observed[view.name] == online.as_of
+    store = batch.store()
+    apply(store, batch.domain, batch.views, marts)
+    materialise(store, batch.domain, batch.views, as_of=batch.as_of)
+    key = pd.read_parquet(batch.mart(view.name))[view.join_key].iloc[0]
+    found = OnlineFeatures.open(batch.location, batch.views).read({view.join_key: key}, now=batch.as_of)
+    assert found.observed[view.name] == batch.as_of
 
 
-def test_a_store_that_does_not_answer_is_a_known_error(built: Built, tmp_path: Path) -> None:
+def test_a_store_that_does_not_answer_is_a_known_error(batch: Built, tmp_path: Path) -> None:
     """Nobody listens on the port: the reader gives up within seconds with an error of ours, and so does the writer."""
-    location = StoreLocation(
-        repo=built.location.repo, registry=tmp_path / "registry.db", online=f"redis://127.0.0.1:{free_port()}/0"
-    )
-    apply(open_store(location), built.domain, built.views, built.settings.marts)
-    reader = OnlineFeatures.open(location, built.views)
+    location = replace(batch.location, registry=tmp_path / "nobody.db", online=f"redis://127.0.0.1:{free_port()}/0")
+    apply(open_store(location), batch.domain, batch.views, batch.settings.marts)
+    reader = OnlineFeatures.open(location, batch.views)
     began = time.monotonic()
-    with pytest.raises(FeatureError, match=f"does not answer for {built.views[0].name}"):
-        reader.read({built.views[0].join_key: "anybody"}, now=built.as_of)
+    with pytest.raises(FeatureError, match=f"does not answer for {batch.views[0].name}"):
+        reader.read({batch.views[0].join_key: "anybody"}, now=batch.as_of)
     assert time.monotonic() - began < 10
     with pytest.raises(FeatureError, match="cannot write the online store"):
-        materialise(open_store(location), built.domain, built.views, as_of=built.as_of)
+        materialise(open_store(location), batch.domain, batch.views, as_of=batch.as_of)
 
 
-def test_a_view_nobody_applied_is_named(built: Built, tmp_path: Path) -> None:
+def test_a_view_nobody_applied_is_named(batch: Built, tmp_path: Path) -> None:
     """Reading before the first build says which view is missing instead of answering with nothing."""
-    location = StoreLocation(repo=built.location.repo, registry=tmp_path / "r.db", online=tmp_path / "o.db")
-    with pytest.raises(FeatureError, match=built.views[0].mart):
-        OnlineFeatures.open(location, built.views)
-    with pytest.raises(FeatureError, match=f"{built.views[0].mart} is not applied"):
-        materialise(open_store(location), built.domain, built.views, as_of=built.as_of)
+    location = replace(batch.location, registry=tmp_path / "r.db", online=tmp_path / "o.db")
+    with pytest.raises(FeatureError, match=batch.views[0].mart):
+        OnlineFeatures.open(location, batch.views)
+    with pytest.raises(FeatureError, match=f"{batch.views[0].mart} is not applied"):
+        materialise(open_store(location), batch.domain, batch.views, as_of=batch.as_of)

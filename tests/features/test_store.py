@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from riskloom.errors import FeatureError
-from riskloom.features import StoreLocation, apply, ensure_feature_service, open_store
+from riskloom.features import apply, ensure_feature_service, open_store
 from riskloom.features.definitions import definitions
 from riskloom.features.store import redis_connection
 from tests.features.conftest import Built
@@ -40,18 +40,18 @@ def test_a_url_that_cannot_work_is_refused_without_telling_the_password(url: str
 
 def test_both_configurations_differ_in_the_online_store_alone(built: Built, tmp_path: Path) -> None:
     """Whoever moves to Redis changes nothing else."""
-    paths = {"repo": built.location.repo, "registry": tmp_path / "odd $name: {}.db"}
-    embedded = open_store(StoreLocation(**paths, online=tmp_path / "online.db")).config
-    redis = open_store(StoreLocation(**paths, online="redis://127.0.0.1:1/0")).config
-    assert embedded.online_store.type == "sqlite"
-    assert redis.online_store.type == "redis"
+    odd = replace(built.location, registry=tmp_path / "odd $name: {}.db", online=tmp_path / "online.db")
+    embedded = open_store(odd).config
+    redis = open_store(replace(odd, online="redis://127.0.0.1:1/0")).config
+    assert embedded.online_store.type.endswith("RiskloomSqliteOnlineStore")
+    assert redis.online_store.type.endswith("RiskloomRedisOnlineStore")
     for name in ("project", "registry", "offline_store", "entity_key_serialization_version", "provider"):
         assert getattr(embedded, name) == getattr(redis, name)
 
 
 def test_applying_follows_the_declaration(built: Built, tmp_path: Path) -> None:
     """What is declared is there with its owner, description and ttl; what is no longer declared goes."""
-    store = open_store(StoreLocation(repo=built.location.repo, registry=tmp_path / "r.db", online=tmp_path / "o.db"))
+    store = open_store(replace(built.location, registry=tmp_path / "r.db", online=tmp_path / "o.db"))
     apply(store, built.domain, built.views, built.settings.marts)
     applied = {view.name: view for view in store.list_feature_views()}
     assert set(applied) == {view.mart for view in built.views}

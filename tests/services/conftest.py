@@ -67,14 +67,16 @@ def world(built_world: World, tmp_path: Path) -> World:
     return World(Settings(home=home), built_world.keys, built_world.now)
 
 
-def real_backend(settings: Settings, kind: type[SignedBackend] = SignedBackend) -> SignedBackend:
+def real_backend(world: World, kind: type[SignedBackend] = SignedBackend) -> SignedBackend:
     """The back end over a home, or a variant of it that fails on purpose."""
+    settings = world.settings
     return kind(
         DOMAINS,
         registry=settings.registry,
         models=ModelStore(home=settings.bentoml_home, keys=settings.keys),
-        manifest=settings.dbt_target / "manifest.json",
         store=store_location(settings),
+        entries=settings.entries,
+        clock=lambda: world.now,
     )
 
 
@@ -86,7 +88,7 @@ def in_process(
     ids = iter(range(10**9))
     runtime = Runtime(
         DOMAINS,
-        backend or real_backend(world.settings),
+        backend or real_backend(world),
         decisions=world.settings.decisions,
         keys=world.settings.api_keys,
         clock=clock or (lambda: world.now),

@@ -6,7 +6,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,17 @@ class FailingStore(SignedBackend):
         backend, store = self, super().open_store(domain)
 
         class Switched:
+            def decide(self, event: Mapping[str, Any], *, now: datetime) -> OnlineRow:
+                return self.answer(lambda: store.decide(event, now=now))
+
             def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
+                return self.answer(lambda: store.read(row, now=now))
+
+            def answer(self, ask: Callable[[], OnlineRow]) -> OnlineRow:
                 backend.hang.wait(timeout=30)
                 if backend.is_down:
                     raise ConnectionError("redis://:a-password@store/0 refused")
-                return store.read(row, now=now)
+                return ask()
 
         return Switched()
 
@@ -99,7 +105,7 @@ def tamper(folder: Path) -> None:
 
 def test_store_that_fails_leaves_the_safe_outcome(world: World, domain: Domain) -> None:
     """Without the store no score can be trusted: the declared safe outcome holds, says so, and recovers by itself."""
-    backend = real_backend(world.settings, FailingStore)
+    backend = real_backend(world, FailingStore)
     assert isinstance(backend, FailingStore)
     with in_process(world, backend=backend) as client:
         assert post(client, world, domain, FLAGGED).json()["basis"] == "score"
@@ -119,7 +125,7 @@ def test_store_that_fails_leaves_the_safe_outcome(world: World, domain: Domain) 
 
 def test_store_that_hangs_does_not_hold_events_up(world: World, domain: Domain) -> None:
     """A store that does not answer costs one event a quarter of a second, and the ones after it nothing."""
-    backend = real_backend(world.settings, FailingStore)
+    backend = real_backend(world, FailingStore)
     assert isinstance(backend, FailingStore)
     with in_process(world, backend=backend) as client:
         backend.hang.clear()
@@ -138,8 +144,8 @@ def test_store_that_hangs_does_not_hold_events_up(world: World, domain: Domain) 
 
 
 def test_store_that_was_never_filled(world: World, domain: Domain) -> None:
-    """No online store at all is a store that does not answer, not a service that does not start."""
-    for path in world.settings.feast_online.parent.glob("online.db*"):
+    """State that no history was brought into is a store that does not answer, not a service that does not start."""
+    for path in world.settings.feast_online.parent.glob("windows.db*"):
         path.unlink()
     with in_process(world) as client:
         assert post(client, world, domain).json()["outcome"] == domain.serving.safe_outcome
@@ -226,7 +232,7 @@ def test_model_that_wants_unknown_features_is_refused(world: World, domain: Doma
     manifest = json.loads(path.read_text())
     view = views_of(world.settings, domain)[0]
     (node,) = (node for node in manifest["nodes"].values() if node["name"] == view.mart)
-    node["columns"]["renamed"] = node["columns"].pop(next(iter(view.features)))
+    node["columns"]["renamed"] = {**node["columns"].pop(next(iter(view.features))), "name": "renamed"}
     path.write_text(json.dumps(manifest))
     with in_process(world) as client:
         assert post(client, world, domain).json()["error"]["code"] == "model_missing"
@@ -245,7 +251,7 @@ def test_decision_that_cannot_be_kept_is_not_answered(world: World, domain: Doma
 
 def test_score_that_is_no_number_is_the_safe_outcome(world: World, domain: Domain) -> None:
     """A model that gives no number decides nothing: the safe outcome holds, and the ledger keeps that."""
-    with in_process(world, backend=real_backend(world.settings, StrangeModel)) as client:
+    with in_process(world, backend=real_backend(world, StrangeModel)) as client:
         answer = post(client, world, domain, FLAGGED).json()
         assert (answer["score"], answer["outcome"], answer["basis"]) == (
             None,
@@ -261,7 +267,7 @@ def test_model_that_cannot_score_is_not_put_in_service(
 ) -> None:
     """A model is tried on one row before it serves: what its library raises is found then, and not by an event."""
     monkeypatch.setattr(StrangeModel, "behaviour", "broken")
-    with in_process(world, backend=real_backend(world.settings, StrangeModel)) as client:
+    with in_process(world, backend=real_backend(world, StrangeModel)) as client:
         assert post(client, world, domain).json()["error"]["code"] == "model_missing"
         assert status_of(client, domain)["problem"] == "load_failed"
 
@@ -271,7 +277,7 @@ def test_our_own_mistake_is_answered_without_its_words(
 ) -> None:
     """An unexpected error has the same format and an id to find it by; what it says stays inside."""
     monkeypatch.setattr(StrangeModel, "behaviour", "raise")
-    with in_process(world, backend=real_backend(world.settings, StrangeModel)) as client:
+    with in_process(world, backend=real_backend(world, StrangeModel)) as client:
         response = post(client, world, domain)
         assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
         assert "tx-12345" not in response.text
@@ -282,7 +288,7 @@ def test_our_own_mistake_is_answered_without_its_words(
 def test_decision_that_takes_too_long_is_none(world: World, domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time limit the caller has an answer, and the ledger has no decision nobody was told of."""
     monkeypatch.setattr(StrangeModel, "behaviour", "slow")
-    with in_process(world, backend=real_backend(world.settings, StrangeModel)) as client:
+    with in_process(world, backend=real_backend(world, StrangeModel)) as client:
         response = post(client, world, domain, FLAGGED)
         assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
         time.sleep(1)

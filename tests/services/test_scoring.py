@@ -13,11 +13,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain
-from riskloom.features import OnlineFeatures
+from riskloom.features import EntryLog, OnlineFeatures, open_live
+from riskloom.features.live import decided_stream
 from riskloom.ledger import read_decisions
 from riskloom.registry import ModelStore, load_model
 from tests.services.conftest import World, event, in_process, real_backend
-from tests.services.world import CALM, FLAGGED, OLD, UNKNOWN, decisive, store_location, views_of
+from tests.services.world import CALM, FLAGGED, decisive, plan_of, store_location, views_of
 
 Score = Callable[[str], dict[str, Any]]
 
@@ -55,51 +56,77 @@ def test_flagged_event_says_why(score: Score, built_world: World, domain: Domain
     assert answer["score"] >= 0.5
     assert answer["outcome"] != domain.outcome[0].name
     first = answer["reasons"][0]
-    views = views_of(built_world.settings, domain)
-    assert first["feature"] == decisive(views)
+    feature = decisive(built_world.settings, domain).name
+    described = {
+        name: text for view in views_of(built_world.settings, domain) for name, text in view.descriptions.items()
+    }
+    assert first["feature"] == feature
     assert first["value"] == 1.0
     assert first["contribution"] > 0
-    assert first["description"] == views[0].descriptions[first["feature"]] != ""
+    assert first["description"] == described[feature] != ""
     contributions = [reason["contribution"] for reason in answer["reasons"]]
     assert contributions == sorted(contributions, reverse=True)
 
 
-def test_score_is_the_models(score: Score, built_world: World, domain: Domain) -> None:
-    """The service adds nothing: its score is what the model gives for the features read from the store."""
-    settings = built_world.settings
+def test_score_is_the_models(world: World, domain: Domain) -> None:
+    """The service adds nothing: its score is what the model gives for the windows as they were before the event."""
+    settings = world.settings
+    live = open_live(domain, store_location(settings), EntryLog(settings.entries), lambda: world.now)
     views = views_of(settings, domain)
-    row = {view.join_key: FLAGGED for view in views}
-    online = OnlineFeatures.open(store_location(settings), views).read(row, now=built_world.now).values
-    values = dict.fromkeys(domain.request_features, math.nan) | online
+    online = OnlineFeatures.open(store_location(settings), views, live)
+    before = online.read({view.join_key: FLAGGED for view in views}, now=world.now).values
+    values = dict.fromkeys(domain.request_features, math.nan) | before
     model = load_model(ModelStore(settings.bentoml_home, settings.keys), domain.name, "1")
     matrix = np.array([[values[name] for name in model.manifest.feature_names]])
-    assert score(FLAGGED)["score"] == pytest.approx(float(model.predict(matrix)[0]), abs=1e-12)
+    with in_process(world) as client:
+        url = f"/v1/domains/{domain.name}/score"
+        answer = client.post(url, json=event(domain, FLAGGED), headers=world.auth()).json()
+    assert answer["score"] == pytest.approx(float(model.predict(matrix)[0]), abs=1e-12)
 
 
-def test_fresh_features_say_when_they_held(score: Score, built_world: World) -> None:
-    """Each view tells the instant of its values and their age at the decision."""
-    for freshness in score(CALM)["features"].values():
-        observed_at = datetime.fromisoformat(freshness["observed_at"])
-        assert freshness["status"] == "fresh"
-        assert freshness["age_seconds"] == pytest.approx((built_world.now - observed_at).total_seconds(), abs=0.001)
-        assert timedelta(minutes=59) < built_world.now - observed_at < timedelta(minutes=61)
-
-
-def test_stale_features_are_treated_as_missing(score: Score) -> None:
-    """Values older than their view may be are not used, though they would have flagged the event."""
-    answer = score(OLD)
-    assert {freshness["status"] for freshness in answer["features"].values()} == {"stale"}
-    assert answer["degraded"]
-    assert answer["score"] == pytest.approx(score(UNKNOWN)["score"])
-    assert answer["score"] < score(FLAGGED)["score"]
-
-
-def test_unknown_entity_is_scored_and_said_to_be_unknown(score: Score) -> None:
-    """Nobody knows the entity: it is scored with missing features, and the answer says that they are missing."""
-    answer = score(UNKNOWN)
-    assert answer["degraded"]
+def test_windows_hold_at_the_decision(score: Score) -> None:
+    """Windowed views are of the very instant of the decision, also for entities that nobody has seen before."""
+    answer = score(CALM)
+    assert not answer["degraded"]
     for freshness in answer["features"].values():
-        assert freshness == {"observed_at": None, "age_seconds": None, "status": "missing"}
+        assert freshness == {"observed_at": answer["decided_at"], "age_seconds": 0.0, "status": "fresh"}
+
+
+def test_each_event_moves_the_windows_of_the_next(world: World, domain: Domain) -> None:
+    """A second event sees the first, and neither sees itself; the same event again is counted once."""
+    plan = plan_of(world.settings, domain)
+    counts = [
+        feature.name
+        for view in plan.views
+        for feature in view.windows
+        if feature.aggregate == "count" and feature.stream == decided_stream(domain, plan) and not feature.delay_us
+    ]
+    assert counts
+    clock = iter(world.now + timedelta(seconds=second) for second in range(10**6))
+    with in_process(world, clock=lambda: next(clock)) as client:
+        for number in (1, 2, 2, 3):
+            happened = {domain.subject.key: f"subject-{number}", "effective_at": world.now.isoformat()}
+            sent = {**event(domain, CALM), **happened}
+            answer = client.post(f"/v1/domains/{domain.name}/score", json=sent, headers=world.auth())
+            assert answer.json()["basis"] == "score"
+    served = [
+        [row["features"][name] for name in counts] for row in read_decisions(world.settings.decisions, domain.name)
+    ]
+    first, second, again, third = served
+    assert first == [0.0] * len(counts)
+    assert second == again == [1.0] * len(counts)
+    assert third == [2.0] * len(counts)
+
+
+def test_an_event_from_the_future_is_refused(world: World, domain: Domain) -> None:
+    """It would be counted before it happened: the field is named, and nothing is counted nor decided."""
+    ahead = (world.now + timedelta(hours=1)).isoformat()
+    with in_process(world) as client:
+        url = f"/v1/domains/{domain.name}/score"
+        response = client.post(url, json={**event(domain, CALM), "effective_at": ahead}, headers=world.auth())
+    assert response.status_code == 422
+    assert "effective" in response.json()["error"]["details"][0]["field"]
+    assert list(read_decisions(world.settings.decisions, domain.name)) == []
 
 
 def test_event_without_an_optional_entity_is_not_degraded(client: Any, built_world: World, domain: Domain) -> None:
@@ -153,7 +180,7 @@ def test_refused_requests_are_not_decisions(world: World, domain: Domain) -> Non
 
 def test_request_features_are_training_s(built_world: World, domain: Domain) -> None:
     """What is computed from an event is what the domain's own code gives for arrays, whatever the values' types."""
-    backend = real_backend(built_world.settings)
+    backend = real_backend(built_world)
     names = {name for view in views_of(built_world.settings, domain) for name in view.features}
     row = {**event(domain, CALM), "effective_at": built_world.now, "observed_at": built_world.now}
     row[domain.subject.amount] = Decimal("12.34")
@@ -172,7 +199,6 @@ def test_metrics_count_what_was_answered(world: World, domain: Domain) -> None:
     with in_process(world) as client:
         before = scrape(client, world)
         outcome = client.post(url, json=event(domain, FLAGGED), headers=world.auth()).json()["outcome"]
-        client.post(url, json=event(domain, OLD), headers=world.auth())
         client.post(url, json={}, headers=world.auth())
         client.post("/v1/domains/no_such_domain/score", json={}, headers=world.auth())
         after = scrape(client, world)
@@ -181,9 +207,8 @@ def test_metrics_count_what_was_answered(world: World, domain: Domain) -> None:
         f'riskloom_scoring_requests_total{{{label},outcome="{outcome}",status="200"}}': 1,
         f'riskloom_scoring_requests_total{{{label},outcome="none",status="422"}}': 1,
         'riskloom_scoring_requests_total{domain="none",outcome="none",status="404"}': 1,
-        f"riskloom_scoring_latency_seconds_count{{{label}}}": 3,
-        f'riskloom_scoring_feature_reads_total{{{label},status="stale",view="{view}"}}': 1,
-        f"riskloom_scoring_degraded_decisions_total{{{label}}}": 1,
+        f"riskloom_scoring_latency_seconds_count{{{label}}}": 2,
+        f'riskloom_scoring_feature_reads_total{{{label},status="fresh",view="{view}"}}': 1,
     }.items():
         assert after[counter] - before.get(counter, 0) == added, counter
     for gauge in (

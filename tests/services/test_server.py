@@ -14,7 +14,7 @@ import pytest
 from riskloom.catalog import Domain
 from riskloom.ledger import TornLine, read_decisions
 from tests.services.conftest import Server, event, is_ready, wait_until
-from tests.services.world import CALM, FLAGGED, OLD, UNKNOWN
+from tests.services.world import CALM, FLAGGED
 
 
 def url_of(server: Server, domain: Domain) -> str:
@@ -26,12 +26,12 @@ def test_scores_over_http(server: Server, domain: Domain) -> None:
     with httpx.Client(headers=server.world.auth()) as client:
         answers = {
             entity: client.post(url_of(server, domain), json=event(domain, entity)).raise_for_status().json()
-            for entity in (CALM, FLAGGED, OLD, UNKNOWN)
+            for entity in (CALM, FLAGGED)
         }
     assert answers[CALM]["outcome"] == domain.outcome[0].name
     assert answers[FLAGGED]["outcome"] != domain.outcome[0].name
     assert answers[FLAGGED]["reasons"]
-    assert [answers[entity]["degraded"] for entity in answers] == [False, False, True, True]
+    assert not any(answer["degraded"] for answer in answers.values())
     kept = {row["decision_id"] for row in read_decisions(server.world.settings.decisions, domain.name)}
     assert {answer["decision_id"] for answer in answers.values()} <= kept
 

@@ -7,21 +7,12 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from riskloom.access import METRICS, create_key
 from riskloom.catalog import Domain
-from riskloom.features import (
-    FeatureView,
-    StoreLocation,
-    apply,
-    load_views,
-    mart_path,
-    materialise,
-    open_store,
-)
+from riskloom.features import FeatureView, StoreLocation, apply, load_views, open_store
 from riskloom.features.dbt import DbtProject, parse
+from riskloom.features.live import decided_stream, open_state, to_us
 from riskloom.registry import (
     Calibration,
     FeatureSpec,
@@ -34,13 +25,14 @@ from riskloom.registry import (
 )
 from riskloom.registry.manifest import digest
 from riskloom.settings import Settings, environment
+from riskloom.windows import WindowFeature, WindowPlan, load_plan
+from riskloom.windows.engine import WindowEngine, mark_bootstrapped
 
-#: What entities are called, whatever their kind; each has every view, but for the unknown one.
-CALM, FLAGGED, OLD, UNKNOWN = "calm-1", "flagged-1", "old-1", "never-seen-1"
+#: What entities are called, whatever their kind.
+CALM, FLAGGED = "calm-1", "flagged-1"
 #: The model flags a row whose decisive feature is above this.
 EDGE = 0.5
 _ROWS = 600
-_VALUES = {CALM: 0.0, FLAGGED: 1.0, OLD: 1.0}
 
 
 def build_home(settings: Settings, domains: dict[str, Domain], *, now: datetime) -> None:
@@ -50,6 +42,7 @@ def build_home(settings: Settings, domains: dict[str, Domain], *, now: datetime)
             folder=settings.dbt_project,
             target=settings.dbt_target,
             marts=settings.marts,
+            entries=settings.entries,
             environment=environment(settings),
         )
     )
@@ -64,27 +57,43 @@ def views_of(settings: Settings, domain: Domain) -> tuple[FeatureView, ...]:
     return load_views(domain, settings.dbt_target / "manifest.json")
 
 
-def decisive(views: tuple[FeatureView, ...]) -> str:
-    """The one feature the model looks at: the first of the first view."""
-    return next(iter(views[0].features))
+def plan_of(settings: Settings, domain: Domain) -> WindowPlan:
+    """What is windowed in a domain."""
+    return load_plan(domain, settings.dbt_target / "manifest.json")
+
+
+def decisive(settings: Settings, domain: Domain) -> WindowFeature:
+    """The one feature the model looks at: the first that counts events of a stream that is not decided itself."""
+    plan = plan_of(settings, domain)
+    return next(
+        feature
+        for view in plan.views
+        for feature in view.windows
+        if feature.aggregate == "count" and feature.stream != decided_stream(domain, plan)
+    )
 
 
 def put_online(settings: Settings, domain: Domain, views: tuple[FeatureView, ...], *, now: datetime) -> None:
-    """Write entities of an hour ago, and one so old that every view of it is stale."""
-    store = open_store(store_location(settings))
-    apply(store, domain, views, settings.marts)
-    longest = max(view.ttl for view in views)
-    for at, names in ((now - longest - timedelta(days=1), [OLD]), (now - timedelta(hours=1), [CALM, FLAGGED])):
-        at = at.replace(microsecond=0)  # noqa: PLW2901 - Feast keeps whole seconds online
-        for view in views:
-            _write_mart(settings, domain, view, names, at)
-        materialise(store, domain, views, as_of=at)
+    """Let the flagged entity have one event that the decisive feature counts; nobody else has any."""
+    apply(open_store(store_location(settings)), domain, views, settings.marts)
+    plan, state = plan_of(settings, domain), open_state(store_location(settings))
+    mark_bootstrapped(plan, state, to_us(now - timedelta(days=1)))
+    feature = decisive(settings, domain)
+    stream = plan.stream(feature.stream)
+    seed = {stream.event_id: "seed", **dict.fromkeys(stream.fields), **dict.fromkeys(stream.entities, FLAGGED)}
+    seen = to_us(now - timedelta(minutes=30))
+    engine = WindowEngine(plan, state, lambda: seen)
+    engine.observe(stream.name, seed, effective_us=seen, scored=False)
+    state.close()
 
 
 def store_location(settings: Settings) -> StoreLocation:
     """Where Feast works, embedded."""
     return StoreLocation(
-        repo=settings.project / "feature_repo", registry=settings.feast_registry, online=settings.feast_online
+        repo=settings.project / "feature_repo",
+        registry=settings.feast_registry,
+        online=settings.feast_online,
+        manifest=settings.dbt_target / "manifest.json",
     )
 
 
@@ -94,7 +103,7 @@ def add_champion(
     """Train a small LightGBM model on the decisive feature, save it signed, promote it; gives the version."""
     store = ModelStore(home=settings.bentoml_home, keys=settings.keys)
     names = (*(name for view in views for name in view.features), *domain.request_features)
-    payload = {"model.txt": _train(names.index(decisive(views)), len(names), seed)}
+    payload = {"model.txt": _train(names.index(decisive(settings, domain).name), len(names), seed)}
     manifest = _manifest(domain, names, payload, seed)
     verdict = Verdict(
         passed=True, reasons=(), metric=domain.gate.metric, value=0.9, interval=(0.8, 1.0), minimum=0.1, rows=_ROWS,
@@ -119,23 +128,6 @@ def standard_keys(path: Path, domains: dict[str, Domain], *, now: datetime) -> d
         "elsewhere": add_key(path, "elsewhere", "score:some_other_domain", now=now),
         "scraper": add_key(path, "scraper", METRICS, now=now),
     }
-
-
-def _write_mart(settings: Settings, domain: Domain, view: FeatureView, names: list[str], at: datetime) -> None:
-    instants = pa.array([at.replace(tzinfo=None)] * len(names), pa.timestamp("us"))
-    types = {"double": pa.float64(), "bigint": pa.int64()}
-    columns = {
-        view.join_key: pa.array(names),
-        "event_timestamp": instants,
-        "created_timestamp": instants,
-        **{
-            name: pa.array([_VALUES[entity] for entity in names]).cast(types[kind])
-            for name, kind in view.features.items()
-        },
-    }
-    path = mart_path(settings.marts, domain, view.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path)
 
 
 def _train(column: int, width: int, seed: int) -> bytes:

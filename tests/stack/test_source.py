@@ -16,6 +16,7 @@ from riskloom.stack.source import SIMULATED, Size
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 3, 4)  # noqa: DTZ001 - as Parquet has it: without a zone, in UTC
+YESTERDAY = MIDNIGHT - timedelta(days=1)
 TINY = Size(days=10, events=2_200, drifted_days=2)
 
 
@@ -36,15 +37,15 @@ def observed(folder: Path, table: str) -> tuple[int, datetime, datetime]:
 
 
 def test_simulated_history_ends_at_midnight_and_live_begins(domain: Domain, tmp_path: Path) -> None:
-    """History holds nothing observed today, live events nothing observed before."""
+    """History holds nothing observed yesterday, live events nothing else: nothing has still to happen."""
     made = source.simulate(domain, TINY, tmp_path / "data", now=NOW)
 
     rows, first, last = observed(made.history, domain.subject.event_table)
-    live_rows, live_first, _ = observed(made.live, domain.subject.event_table)
+    live_rows, live_first, live_last = observed(made.live, domain.subject.event_table)
     assert rows > 1_500
     assert live_rows > 50
-    assert MIDNIGHT - timedelta(days=TINY.days) <= first
-    assert last < MIDNIGHT <= live_first
+    assert YESTERDAY - timedelta(days=TINY.days) <= first
+    assert last < YESTERDAY <= live_first < live_last < MIDNIGHT
 
 
 def test_history_is_ingested_and_live_events_are_not(domain: Domain, tmp_path: Path, settings: Settings) -> None:
@@ -57,7 +58,7 @@ def test_history_is_ingested_and_live_events_are_not(domain: Domain, tmp_path: P
     assert all(row.read == row.landed + row.duplicates + row.quarantined for row in ingested)
     rows, _, last = observed(settings.landing / domain.name, domain.subject.event_table)
     assert rows == next(row.landed for row in ingested if row.table == domain.subject.event_table)
-    assert last < MIDNIGHT
+    assert last < YESTERDAY
 
 
 @pytest.fixture

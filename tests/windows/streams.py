@@ -89,6 +89,8 @@ def _shop_features() -> dict[str, Json]:
         )
         features[f"shop_low_{name}"] = _window("bigint", "min", "verdicts", span, field="change", **more)
         features[f"shop_last_{name}"] = _window("bigint", "last", "verdicts", span, field="change", **more)
+    # of this delay nothing but the last value is kept
+    features["shop_latest"] = _window("bigint", "last", "verdicts", "30s", field="change", delay="11s")
     rate = {"data_type": "double", "aggregate": "ratio", "of": ["shop_frauds_30s_5s", "shop_count_30s_5s"]}
     features["shop_rate"] = rate
     features["shop_smooth"] = {**rate, "smoothing": {"weight": 5, "prior": 0.25}}

@@ -6,11 +6,13 @@
 -- depends_on: {{ ref('int_customer_trust__terminal_risk_windows') }}
 -- depends_on: {{ ref('int_customer_trust__device_activity_windows') }}
 {{ landed_days(
-    [
-        ('payments', 'payments__transactions'),
-        ('payments', 'payments__chargebacks'),
-        ('accounts', 'accounts__logins'),
-        ('accounts', 'accounts__devices'),
-    ],
+    sources=[('payments', 'payments__transactions'), ('accounts', 'accounts__logins')],
+    streams={
+        'bindings': ref('customer_trust__stream_bindings'),
+        'fraud_runs': ref('customer_trust__stream_fraud_runs'),
+        'fraud_verdicts': ref('customer_trust__stream_fraud_verdicts'),
+        'logins': ref('customer_trust__stream_logins'),
+        'payments': ref('customer_trust__stream_payments'),
+    },
     parameters=window_fingerprints('customer_trust')
 ) }}

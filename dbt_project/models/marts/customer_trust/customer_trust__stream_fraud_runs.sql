@@ -20,16 +20,16 @@ terminals as (
 
 judged as (
     select
-        payments.transaction_id,
+        payments.event_id as transaction_id,
         payments.terminal_id,
-        {{ epoch_us('payments.effective_at') }} as effective_us,
+        payments.effective_us,
         frauds.transaction_id is not null as is_fraud
-    from {{ ref('stg_payments__transactions') }} as payments
+    from {{ ref('customer_trust__stream_payments') }} as payments
     inner join terminals
         on payments.terminal_id = terminals.terminal_id
     left join frauds
-        on payments.transaction_id = frauds.transaction_id
-    where payments.observed_us <= {{ epoch_us('payments.effective_at') }} + {{ maturity }}
+        on payments.event_id = frauds.transaction_id
+    where payments.observed_us <= payments.effective_us + {{ maturity }}
 ),
 
 -- payments of one instant have no order among them: one honest of them ends the run
@@ -60,10 +60,12 @@ runs as (
 )
 
 select
-    transaction_id as event_id,
-    terminal_id,
-    run,
-    lasted_us,
-    effective_us,
-    effective_us + {{ maturity }} as observed_us
+    runs.transaction_id as event_id,
+    runs.terminal_id,
+    runs.run,
+    runs.lasted_us,
+    runs.effective_us,
+    coalesce(entries.entered_us, runs.effective_us + {{ maturity }}) as observed_us
 from runs
+left join ({{ entries('fraud_runs') }}) as entries
+    on runs.transaction_id = entries.event_id

@@ -1,0 +1,170 @@
+"""
+The windowed features of a domain as state that every event moves: opened, told what happened, brought up to date.
+
+An event enters when the state has counted it, at the stamp it was given; each entry is written down. The warehouse
+takes an event to be observed when it entered, so a value that was served is the value that training sees (ADR 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riskloom.catalog import Domain
+from riskloom.ledger import Outbox
+from riskloom.windows import WindowPlan, load_plan
+
+if TYPE_CHECKING:
+    from riskloom.features.store import StoreLocation
+    from riskloom.windows.engine import WindowEngine
+    from riskloom.windows.store import StateStore
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """
+    An event that entered, now or before.
+
+    Attributes:
+        at: The instant the values hold at, timezone-aware; of a new event its stamp.
+        values: Every windowed feature of the event's entities, None where it is empty.
+    """
+
+    at: datetime
+    values: Mapping[str, float | int | None]
+
+
+class EntryLog:
+    """When each event entered the state: JSON lines below a folder, read by the warehouse and by who brings it up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._outbox = Outbox(folder, dated_by="entered_at")
+
+    def append(self, plan: WindowPlan, stream: str, event_id: str, stamp_us: int) -> None:
+        """
+        Keep an entry.
+
+        Raises:
+            LedgerError: It could not be written.
+        """
+        self._outbox.append(
+            {
+                "domain": plan.domain,
+                "stream": stream,
+                "event_id": event_id,
+                "entered_us": stamp_us,
+                "entered_at": from_us(stamp_us).isoformat().replace("+00:00", "Z"),
+                "plan": plan.fingerprint,
+            }
+        )
+
+    def close(self) -> None:
+        """Close the files."""
+        self._outbox.close()
+
+
+class LiveWindows:
+    """
+    The windowed features of the decisions of one domain.
+
+    Args:
+        domain: Whose decisions.
+        engine: Counts and computes.
+        entries: Where entries are written down.
+    """
+
+    def __init__(self, domain: Domain, engine: WindowEngine, entries: EntryLog) -> None:
+        self._engine, self._entries = engine, entries
+        self._stream = decided_stream(domain, engine.plan)
+        self._event_id = engine.plan.stream(self._stream).event_id
+        self._join_keys = tuple(dict.fromkeys(view.join_key for view in engine.plan.views))
+
+    def decide(self, event: Mapping[str, Any], *, now: datetime) -> Counted:
+        """
+        Count the event that is decided, and give the features of its entities as they were before it.
+
+        The same event again counts once; its values are those of the first time, where the state still tells them
+        apart, else the present ones.
+
+        Args:
+            event: The event table's columns in natural types, ``effective_at`` timezone-aware.
+            now: The clock; the stamp is this or later.
+
+        Raises:
+            EventRefusedError: The event would make a number wrong; nothing was counted.
+            StateCorruptError: An entity's state is not as it was written.
+            StateUnavailableError: The store did not answer; sending the event again is safe.
+            LedgerError: The entry could not be written down.
+        """
+        seen = self._engine.observe(
+            self._stream, event, effective_us=to_us(event["effective_at"]), observed_us=to_us(now)
+        )
+        if not seen.is_duplicate:
+            self._entries.append(self._engine.plan, self._stream, str(event[self._event_id]), seen.stamp_us)
+        if seen.values is not None:
+            return Counted(from_us(seen.stamp_us), seen.values)
+        return Counted(now, self._engine.read(self._keys(event)))
+
+    def read(self, keys: Mapping[str, str | None]) -> Mapping[str, float | int | None]:
+        """The present features of entities; nothing is counted."""
+        return self._engine.read(self._keys(keys))
+
+    def _keys(self, row: Mapping[str, Any]) -> dict[str, str | None]:
+        return {key: row[key] for key in self._join_keys if key in row}
+
+
+def open_live(
+    domain: Domain, location: StoreLocation, entries: EntryLog, clock: Callable[[], datetime]
+) -> LiveWindows | None:
+    """
+    Open the live windows of a domain; None where it declares no windowed view.
+
+    Args:
+        domain: The domain.
+        location: Where the state is, and what declares it.
+        entries: Where entries are written down.
+        clock: The time, timezone-aware.
+
+    Raises:
+        CatalogError: The declaration is wrong.
+        NotBootstrappedError: History was not brought into the state yet.
+        StateUnavailableError: The store does not answer.
+    """
+    from riskloom.windows.engine import WindowEngine  # noqa: PLC0415
+
+    plan = load_plan(domain, location.manifest)
+    if not plan.views:
+        return None
+    return LiveWindows(domain, WindowEngine(plan, open_state(location), lambda: to_us(clock())), entries)
+
+
+def decided_stream(domain: Domain, plan: WindowPlan) -> str:
+    """The stream whose events are decided: that of the subject's event table."""
+    return next(stream.name for stream in plan.streams if stream.table == domain.subject.event_table)
+
+
+def open_state(location: StoreLocation) -> StateStore:
+    """The store of window state."""
+    if isinstance(location.windows, Path):
+        from riskloom.windows.sqlite_store import SqliteStateStore  # noqa: PLC0415
+
+        return SqliteStateStore(location.windows)
+    from riskloom.windows.redis_store import RedisStateStore  # noqa: PLC0415
+
+    return RedisStateStore(location.windows)
+
+
+def to_us(instant: datetime) -> int:
+    """Microseconds since 1970 of a timezone-aware instant."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_us(stamp_us: int) -> datetime:
+    """The instant of microseconds since 1970, in UTC."""
+    return _EPOCH + stamp_us * _MICROSECOND
