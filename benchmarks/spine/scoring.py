@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 import httpx
@@ -20,14 +23,15 @@ from benchmarks.workbench import Built, Workbench
 from riskloom.access import create_key, score_scope
 from riskloom.catalog import Domain
 from riskloom.errors import ServiceError
-from riskloom.features import materialise
+from riskloom.features import catch_up
+from riskloom.features.definitions import definitions
 from riskloom.registry import LoadedModel, feature_service_name, load_model
 from riskloom.settings import Settings, environment
 from riskloom.stack.live import read_events, wait_until_scored
 from riskloom.stack.services import Service, services
 from riskloom.stack.supervisor import Supervisor
 from riskloom.training.pipeline import promote_if_passed, train_and_save
-from riskloom.wiring import feature_source, model_store
+from riskloom.wiring import feature_source, model_store, store_location
 
 _PEER = "BentoML @api, Feast's SDK and a LightGBM booster: a score and nothing else"
 _WARM_UP = 200
@@ -47,15 +51,32 @@ def measure(bench: Workbench) -> Iterator[Row]:
     built = bench.built(bench.size(200_000, 10_000))
     settings = built.settings.model_copy(update={"scoring_port": _free_port()})
     model = _champion(bench, built)
-    bench.say("  filling the online store")
-    materialise(built.store, bench.domain, built.views, as_of=built.as_of)
-    count = bench.size(3_000, 200) + _WARM_UP
-    events = read_events(bench.domain, bench.simulated(bench.size(200_000, 10_000)).folder, count)
+    bench.say("  filling the live windows")
+    caught = catch_up(
+        bench.domain,
+        store_location(built.settings),
+        marts=built.settings.marts,
+        entries=built.settings.entries,
+        as_of=built.as_of,
+        now=built.as_of,
+        threads=built.settings.duckdb_threads,
+        memory=built.settings.duckdb_memory,
+    )
+    bench.say(f"  {caught.history:,} events of history")
+    events = _events(bench, bench.size(3_000, 200) + _WARM_UP)
     ours = _ours(bench, settings, events)
     theirs = _theirs(bench, built, model, events)
-    where = f"one event over HTTP, {len(built.views)} views, SQLite online"
+    where = f"one event over HTTP, {len(built.views)} views, {len(model.manifest.features)} features, SQLite online"
     yield Row(f"p50 of {where}", ours.p50, "ms", "lower", _PEER, theirs.p50)
     yield Row(f"p99 of {where}", ours.p99, "ms", "lower", _PEER, theirs.p99)
+
+
+def _events(bench: Workbench, count: int) -> list[dict[str, Any]]:
+    """The newest payments again, as new ones that are made now: their entities' windows are full."""
+    folder = bench.simulated(bench.size(200_000, 10_000)).folder
+    key, now = bench.domain.subject.key, datetime.now(UTC).isoformat()
+    newest = read_events(bench.domain, folder, sys.maxsize)[-count:]
+    return [{**event, key: f"again-{event[key]}", "effective_at": now} for event in newest]
 
 
 def _champion(bench: Workbench, built: Built) -> LoadedModel:
@@ -91,7 +112,9 @@ def _ours(bench: Workbench, settings: Settings, events: Sequence[dict[str, Any]]
 def _theirs(bench: Workbench, built: Built, model: LoadedModel, events: Sequence[dict[str, Any]]) -> Latency:
     settings, port = built.settings, _free_port()
     path = bench.work_in("scoring") / "peer.json"
-    path.write_text(json.dumps(_peer_configuration(bench.domain, built, model)), encoding="utf-8")
+    path.write_text(json.dumps(_peer_configuration(bench, built, model)), encoding="utf-8")
+    bench.say("  materialising the views for the peer")
+    _materialise(bench.domain, built, _peer_store(bench, built))
     command = ("bentoml", "serve", "benchmarks.spine.peer_service:Peer", "--host", settings.host, "--port", str(port))
     url = f"http://{settings.host}:{port}"
     service = Service(
@@ -111,19 +134,36 @@ def _theirs(bench: Workbench, built: Built, model: LoadedModel, events: Sequence
         return _send(f"{url}/score", [json.dumps({"event": event}).encode() for event in events], {})
 
 
-def _peer_configuration(domain: Domain, built: Built, model: LoadedModel) -> dict[str, Any]:
+def _peer_store(bench: Workbench, built: Built) -> dict[str, Any]:
+    """Feast's configuration for the peer: its own SQLite store beside the same registry."""
     config = built.store.config
     return {
+        "project": config.project,
+        "provider": "local",
+        "registry": {"registry_type": "sql", "path": f"sqlite:///{built.settings.feast_registry}"},
+        "offline_store": {"type": "duckdb"},
+        "online_store": {"type": "sqlite", "path": str(bench.work_in("scoring") / "online.db")},
+        "entity_key_serialization_version": config.entity_key_serialization_version,
+        "repo_path": str(config.repo_path),
+    }
+
+
+def _materialise(domain: Domain, built: Built, configuration: dict[str, Any]) -> None:
+    """Write every entity's state at the build to the peer's store, as Feast does it."""
+    import feast  # noqa: PLC0415
+    from feast.repo_config import RepoConfig  # noqa: PLC0415
+
+    store = feast.FeatureStore(config=RepoConfig(**configuration))
+    store.apply(definitions(domain, built.views, built.settings.marts))
+    with redirect_stdout(StringIO()):  # Feast prints its progress, in colours
+        store.materialize(built.as_of, built.as_of, feature_views=[view.mart for view in built.views])
+
+
+def _peer_configuration(bench: Workbench, built: Built, model: LoadedModel) -> dict[str, Any]:
+    domain = bench.domain
+    return {
         "domain": domain.name,
-        "feast": {
-            "project": config.project,
-            "provider": "local",
-            "registry": {"registry_type": "sql", "path": f"sqlite:///{built.settings.feast_registry}"},
-            "offline_store": {"type": "duckdb"},
-            "online_store": {"type": "sqlite", "path": str(built.settings.feast_online)},
-            "entity_key_serialization_version": config.entity_key_serialization_version,
-            "repo_path": str(config.repo_path),
-        },
+        "feast": _peer_store(bench, built),
         "feature_service": feature_service_name(domain.name, model.version),
         "features": list(model.manifest.feature_names),
         "join_keys": sorted({view.join_key for view in built.views}),
