@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,10 +116,9 @@ def test_the_sdk_serves_what_the_engine_serves(served: Served) -> None:
     view = next(view for view in served.plan.views if view.join_key == "card")
     features = [f"{view.mart}:{feature.name}" for feature in view.features]
     rows = [{"card": "a"}, {"card": "never seen"}]
-    for found in (
-        served.store.get_online_features([*features, "plain:age"], rows).to_dict(),
-        asyncio.run(_read_async(served, [*features, "plain:age"], rows)),
-    ):
+    with ThreadPoolExecutor(1) as pool:  # where a browser is driven, this thread's event loop is taken
+        later = pool.submit(asyncio.run, _read_async(served, [*features, "plain:age"], rows)).result()
+    for found in (served.store.get_online_features([*features, "plain:age"], rows).to_dict(), later):
         for place, key in enumerate(("a", "never seen")):
             wanted = engine.read({"card": key}, _NOW)
             assert {feature.name: found[feature.name][place] for feature in view.features} == wanted
