@@ -27,7 +27,7 @@ _GROWTH = 10
 _EXPONENT = 1.1
 _GIB = 1024**3
 _SECONDS_ON_TIME, _SECONDS_LATE, _GIB_ON_TIME = 45, 130, 1.0
-_MEMORY_ON_TIME, _MEMORY_LATE = "700MB", "3GB"
+_MEMORY_ON_TIME, _MEMORY_LATE = "600MB", "3GB"
 _SPAN_US = DAYS * 86_400_000_000
 _LATEST_US = 3 * 86_400_000_000
 #: Events of a key in Feast's run, and its windows: the grid of five-minute tiles alone would take it many minutes.

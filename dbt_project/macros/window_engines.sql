@@ -69,3 +69,17 @@
 {% macro spark__placed(axis, entry, value) -%}
   {{ return("named_struct('axis', " ~ axis ~ ", 'entry', " ~ entry ~ ", 'value', " ~ value ~ ')') }}
 {%- endmacro %}
+
+
+{#- Rows that have a match, each once, whatever the number of matches. -#}
+{% macro semi_join() -%}
+  {{ return(adapter.dispatch('semi_join')()) }}
+{%- endmacro %}
+
+{% macro duckdb__semi_join() -%}
+  {{ return('semi join') }}
+{%- endmacro %}
+
+{% macro default__semi_join() -%}
+  {{ return('left semi join') }}
+{%- endmacro %}

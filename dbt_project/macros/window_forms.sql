@@ -209,19 +209,15 @@
     where source > 0 and {{ whole_hops('t', shortest) }} <> {{ whole_hops('a', shortest) }}
   ),
 
-  points_beside_late as (
-    select distinct timeline.entity_id, timeline.t
+  points_of_late as (
+    select timeline.entity_id, timeline.t
     from timeline
-    inner join (
-      select distinct entity_id, {{ whole_hops('t', plan.hops[-1].us) }} as hop from late
-    ) as entries
-      on timeline.entity_id = entries.entity_id and {{ whole_hops('timeline.t', plan.hops[-1].us) }} = entries.hop
+    {{ semi_join() }} late on timeline.entity_id = late.entity_id
     where timeline.is_point
   )
   {%- for hop in plan.hops %}
   {%- set entered = whole_hops('t', hop.us) %}
-  {%- set last_hop = whole_hops('a', hop.us) ~ ' + ' ~ hop.most %}
-  {%- set first_hop = 'greatest(' ~ entered ~ ' + 1, ' ~ [plan.earliest, 0] | max // hop.us ~ ')' %},
+  {%- set last_hop = whole_hops('a', hop.us) ~ ' + ' ~ hop.most %},
 
   lasting_{{ hop.us }} as (
     select
@@ -231,10 +227,14 @@
       {{ primitive(item, ['source = ' ~ item.source, 'hop <= ' ~ whole_hops('a', hop.us) ~ ' + ' ~ item.hops]) }} as {{ item.name }}
       {%- endfor %}
     from (
-      select *, {{ each_of(first_hop, last_hop) }} as hop
+      select *, {{ each_of(entered ~ ' + 1', last_hop) }} as hop
       from late
-      where {{ entered }} <> {{ whole_hops('a', hop.us) }} and {{ first_hop }} <= {{ last_hop }}
+      where {{ entered }} <> {{ whole_hops('a', hop.us) }} and {{ entered }} < {{ last_hop }}
     ) as hops_after
+    {{ semi_join() }} (
+      select entity_id as entity, {{ entered }} as point_hop from points_of_late
+    ) as points
+      on hops_after.entity_id = points.entity and hops_after.hop = points.point_hop
     group by entity_id, hop
   ),
 
@@ -253,8 +253,14 @@
         from late
         where {{ entered }} <> {{ whole_hops('a', hop.us) }}
         union all
-        select entity_id, t, null, 0 {%- for slot in range(plan.slots) %}, null{% endfor %}
-        from points_beside_late
+        select distinct
+          points.entity_id, points.t, cast(null as bigint), 0
+          {%- for slot in range(plan.slots) %}, cast(null as bigint){% endfor %}
+        from points_of_late as points
+        {{ semi_join() }} (
+          select entity_id, {{ entered }} as hop from late where {{ entered }} <> {{ whole_hops('a', hop.us) }}
+        ) as entries
+          on points.entity_id = entries.entity_id and {{ whole_hops('points.t', hop.us) }} = entries.hop
       ) as hops_of_entry
       window {{ head_window(hop.us) }}
     ) as entered
