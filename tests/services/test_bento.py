@@ -63,7 +63,7 @@ def test_bento_holds_code_alone(bento_world: World) -> None:
     folder = bento_folder(bento_world)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     kinds = {Path(file).suffix for file in files if file.startswith("src/")}
-    assert kinds == {".py", ".toml", ".yaml"}
+    assert kinds == {".lua", ".py", ".toml", ".yaml"}
     assert not [
         file
         for file in files
