@@ -214,6 +214,16 @@
     from timeline
     {{ semi_join() }} late on timeline.entity_id = late.entity_id
     where timeline.is_point
+  ),
+
+  sparse_entities as (
+    select entity_id from points_of_late group by entity_id having count(*) <= {{ var('sparse_points') }}
+  ),
+
+  {{ window_pairs(plan) }},
+
+  late_elsewhere as (
+    select * from late where entity_id not in (select entity_id from sparse_entities)
   )
   {%- for hop in plan.hops %}
   {%- set entered = whole_hops('t', hop.us) %}
@@ -228,7 +238,7 @@
       {%- endfor %}
     from (
       select *, {{ each_of(entered ~ ' + 1', last_hop) }} as hop
-      from late
+      from late_elsewhere
       where {{ entered }} <> {{ whole_hops('a', hop.us) }} and {{ entered }} < {{ last_hop }}
     ) as hops_after
     {{ semi_join() }} (
@@ -250,7 +260,7 @@
         {%- endfor %}
       from (
         select entity_id, t, a, source {%- for slot in range(plan.slots) %}, v{{ slot }}{% endfor %}
-        from late
+        from late_elsewhere
         where {{ entered }} <> {{ whole_hops('a', hop.us) }}
         union all
         select distinct
@@ -258,7 +268,7 @@
           {%- for slot in range(plan.slots) %}, cast(null as bigint){% endfor %}
         from points_of_late as points
         {{ semi_join() }} (
-          select entity_id, {{ entered }} as hop from late where {{ entered }} <> {{ whole_hops('a', hop.us) }}
+          select entity_id, {{ entered }} as hop from late_elsewhere where {{ entered }} <> {{ whole_hops('a', hop.us) }}
         ) as entries
           on points.entity_id = entries.entity_id and {{ whole_hops('points.t', hop.us) }} = entries.hop
       ) as hops_of_entry
@@ -267,6 +277,42 @@
     where source = 0
   )
   {%- endfor %}
+{%- endmacro %}
+
+
+{#- `paired`: what late events add to the points of an entity that has few, by looking at each pair of them. -#}
+{% macro window_pairs(plan) -%}
+  {%- set longest = namespace(us=0) -%}
+  {%- for span in plan.spans.values() -%}
+    {%- set longest.us = [longest.us, span.width_us + span.hop_us] | max -%}
+  {%- endfor %}
+  paired as (
+    select
+      entity_id,
+      point_t
+      {%- for item in plan.primitives %},
+      {{ primitive(item, [
+        'source = ' ~ item.source,
+        whole_hops('t', item.hop) ~ ' <> ' ~ whole_hops('a', item.hop),
+        whole_hops('point_t', item.hop) ~ ' <= ' ~ whole_hops('a', item.hop) ~ ' + ' ~ item.hops,
+      ]) }} as {{ item.name }}
+      {%- endfor %}
+    from (
+      select
+        late.entity_id, points.t as point_t, late.t, late.a, late.source
+        {%- for slot in range(plan.slots) %}, late.v{{ slot }}{% endfor %}
+      from late
+      inner join (
+        select distinct points_of_late.entity_id, points_of_late.t
+        from points_of_late
+        {{ semi_join() }} sparse_entities on points_of_late.entity_id = sparse_entities.entity_id
+      ) as points
+        on late.entity_id = points.entity_id
+        and late.t < points.t
+        and points.t < late.a + {{ longest.us }}
+    ) as pairs
+    group by entity_id, point_t
+  )
 {%- endmacro %}
 
 

@@ -8,10 +8,10 @@
   value is a function of the entity and the instant alone.
 
   How it is computed. The timeline has the events and the points of every entity. `on_time` counts the events that
-  entered in the hop they belong to, which are nearly all; for those the two conditions are one range of `t`. Events that
-  entered in a later hop count alike for all points of each hop that follows (`lasting`), and from their entry on for the
-  points of the hop they entered in (`entering`). The three are added up. Nothing pairs events with points, so no entity
-  costs more than its rows.
+  entered in the hop they belong to, which are nearly all; for those the two conditions are one range of `t`. What entered
+  in a later hop is added: of an entity with few points by looking at each pair of event and point (`paired`); of others by
+  hops, for such an event counts alike for all points of each hop that follows (`lasting`), and from its entry on for the
+  points of the hop it entered in (`entering`). So no entity costs more than in proportion to its rows.
 
   Lines of SQL are made from a plan (see `window_plan`): `primitives` are what is counted, features are made from them.
 -#}
@@ -79,9 +79,10 @@
       on_time.{{ item.name }}
       {%- endfor %}
       {%- for item in plan.primitives %},
-      {{ merged(item.kind, ['on_time.' ~ item.name, 'lasting_' ~ item.hop ~ '.' ~ item.name, 'entering_' ~ item.hop ~ '.' ~ item.name]) }} as {{ item.name }}
+      {{ merged(item.kind, ['on_time.' ~ item.name, 'paired.' ~ item.name, 'lasting_' ~ item.hop ~ '.' ~ item.name, 'entering_' ~ item.hop ~ '.' ~ item.name]) }} as {{ item.name }}
       {%- endfor %}
     from on_time
+    left join paired on on_time.entity_id = paired.entity_id and on_time.t = paired.point_t
     {%- for hop in plan.hops %}
     left join lasting_{{ hop.us }}
       on on_time.entity_id = lasting_{{ hop.us }}.entity_id

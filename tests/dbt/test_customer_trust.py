@@ -78,7 +78,7 @@ def test_nothing_new_means_nothing_but_the_current_state_is_built(in_steps: Step
     assert {mart: rows(in_steps.home.mart(mart)) for mart in MARTS} == before
 
 
-@pytest.mark.parametrize("form", [{"portable": True}, {"busy_rows": 60}], ids=["portable", "busy"])
+@pytest.mark.parametrize("form", [{"portable": True}, {"busy_rows": 60, "sparse_points": 0}], ids=["portable", "busy"])
 def test_every_form_of_the_sql_gives_the_same(in_steps: Steps, form: dict[str, object]) -> None:
     """Tiles, which run on any engine, for all entities or for busy ones alone give row by row what frames give."""
     home = in_steps.home

@@ -148,7 +148,7 @@ def project(at_once: Home, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_every_aggregate_is_what_it_is_said_to_be(project: Project, world: World) -> None:
     """Frames, and tiles where an entity is busy, give each aggregate the value of its definition, at every point."""
-    found = project.build(busy_rows=110)
+    found = project.build(busy_rows=110, sparse_points=55)
     expected = project.expected(world)
     assert found == expected
     for name in WINDOWS:
@@ -163,7 +163,7 @@ def test_a_changed_declaration_is_built_from_the_first_day(project: Project, wor
     assert found == project.expected(world)
     assert all("every_max" in values for values in found.values())
     project.declare(WINDOWS, {"1h": "15m", "1d": "3h", "7d": "12h", "30d": "1d"})
-    assert project.build(portable=True) == project.expected(world)
+    assert project.build(portable=True, sparse_points=0) == project.expected(world)
 
 
 @pytest.mark.parametrize(
