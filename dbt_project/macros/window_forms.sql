@@ -312,6 +312,7 @@
         and points.t < late.a + {{ longest.us }}
     ) as pairs
     group by entity_id, point_t
+    having count(*) > 0 {#- always so, but from it the planner takes the pairs for fewer than the points they are joined to #}
   )
 {%- endmacro %}
 
