@@ -59,13 +59,14 @@ def _function(plan: WindowPlan, layout: EntityLayout) -> Iterator[str]:
         fields, scales = layout.slots[lane.tag], plan.streams[lane.tag].fields
         yield from _indented(_lane(lane, place))
         for position, span in enumerate(lane.spans):
-            yield from _indented(_span(lane, span))
+            values: dict[str, tuple[str, str]] = {}
             for feature in features:
                 if isinstance(feature, WindowFeature) and layout.places[feature.name] == (place, position):
                     slot = None if feature.field is None else fields.index(feature.field)
                     scale = 0 if feature.field is None else scales[feature.field]
                     factor = 1 if scale == "key" else 10**scale
-                    yield f"    {variable[feature.name]} = {_value(lane, feature, slot, factor)}"
+                    values[variable[feature.name]] = (_value(lane, feature, slot, factor), _empty(feature, factor))
+            yield from _indented(_span(lane, span, values))
     for feature in features:
         if isinstance(feature, RatioFeature):
             yield f"    {variable[feature.name]} = {_ratio(feature, variable)}"
@@ -124,18 +125,31 @@ def _last_seen(lane: Lane, place: int, slot: int) -> Iterator[str]:
     yield f"    hops{place} = sorted(last_seen.values())"
 
 
-def _span(lane: Lane, span: Span) -> Iterator[str]:
-    """Everything of a lane within a span: what is folded (``c…``) and what is raw (``r…``), put together."""
+def _span(lane: Lane, span: Span, values: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """The values of a span, each given with what it is where the span is empty, as short ones mostly are."""
     yield f"tail = rules.tail(T, {span.width_us}, {span.hop_us})"
     yield f"oldest = tail - {lane.delay_us}"
     yield "first = bisect_left(times, oldest)"
+    if not lane.width:
+        yield from _together(lane)
+        yield from (f"{variable} = {value}" for variable, (value, _) in values.items())
+        return
+    yield f"row_place = bisect_left(starts, tail // {lane.hop_us})"
+    yield "if row_place < n or first < len(times):"
+    yield from _indented(_together(lane))
+    yield from (f"    {variable} = {value}" for variable, (value, _) in values.items())
+    yield "else:"
+    yield from (f"    {variable} = {empty}" for variable, (_, empty) in values.items())
+
+
+def _together(lane: Lane) -> Iterator[str]:
+    """Everything of a lane within a span: what is folded (``c…``) and what is raw (``r…``), put together."""
     yield "if first != before:"
     yield "    before = first"
     yield from _indented(_raw(lane))
     if lane.width:
         columns = ", ".join(f"c{place}" for place in range(lane.width))
         nothing = ", ".join(map(str, lane.nothing))
-        yield f"row_place = bisect_left(starts, tail // {lane.hop_us})"
         yield "if row_place < n:"
         yield "    found = unpack(blob, rows_at + row_place * size)"
         yield f"    {columns}, = widened(found) if is_wide else found"
@@ -204,6 +218,13 @@ def _value(lane: Lane, feature: WindowFeature, slot: Slot, factor: int) -> str:
     return _of_field(lane, feature, _field(slot), factor)
 
 
+def _empty(feature: WindowFeature, factor: int) -> str:
+    """The value of a span in which nothing happened, of the type that it has otherwise."""
+    if feature.aggregate in {"count", "distinct"}:
+        return "0"
+    return ("0" if factor == 1 else "0.0") if feature.aggregate == "sum" else "None"
+
+
 def _of_field(lane: Lane, feature: WindowFeature, slot: int, factor: int) -> str:
     match feature.aggregate:
         case "last":
@@ -223,7 +244,7 @@ def _of_sums(lane: Lane, feature: WindowFeature, slot: int, factor: int) -> str:
     total = f"c{len(lane.counts) + lane.sums.index(slot)}"
     if feature.aggregate == "std":
         squares = f"c{len(lane.counts) + len(lane.sums) + lane.squares.index(slot)}"
-        return f"deviation({count}, {total}, {squares}, {float(factor)!r})"
+        return f"deviation({count}, {total}, {squares}, {float(factor)!r}) if {count} else None"
     if feature.aggregate == "sum":
         return _scaled(total, factor)
     divided = "" if factor == 1 else f" / {float(factor)!r}"
