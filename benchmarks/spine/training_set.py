@@ -21,7 +21,7 @@ def measure(bench: Workbench) -> Iterator[Row]:
     The peer first pairs each decision with every row its entity has, which at the larger size is more than fits into
     memory where one entity has a large share of the rows.
     """
-    events = bench.size(50_000, 5_000)
+    events = bench.size(10_000, 5_000)
     built = bench.built(events)
     seconds, found = _join(bench, built, days=20)
     with timed() as theirs:

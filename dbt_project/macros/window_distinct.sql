@@ -25,7 +25,7 @@
         {{ plan.join_key }} as entity_id,
         {{ what.field }} as value,
         greatest(observed_us, effective_us + {{ what.delay_us }}) + 1 as begins,
-        ({{ whole_hops('(effective_us + ' ~ what.delay_us ~ ')', what.hop_us) }} + 1) * {{ what.hop_us }} + {{ what.width_us }} as ends
+        ({{ quotient('(effective_us + ' ~ what.delay_us ~ ')', what.hop_us) }} + 1) * {{ what.hop_us }} + {{ what.width_us }} as ends
       from {{ plan.relations[what.stream] }}
       where {{ plan.join_key }} is not null
         and {{ what.field }} is not null

@@ -15,17 +15,17 @@
 {%- endmacro %}
 
 
-{#- The number of the hop that holds an instant. -#}
-{% macro whole_hops(instant, hop_us) -%}
-  {{ return(adapter.dispatch('whole_hops')(instant, hop_us)) }}
+{#- How often a whole number goes into another; of an instant and a hop, the number of the hop that holds it. -#}
+{% macro quotient(dividend, divisor) -%}
+  {{ return(adapter.dispatch('quotient')(dividend, divisor)) }}
 {%- endmacro %}
 
-{% macro duckdb__whole_hops(instant, hop_us) -%}
-  {{ return(instant ~ ' // ' ~ hop_us) }}
+{% macro duckdb__quotient(dividend, divisor) -%}
+  {{ return(dividend ~ ' // ' ~ divisor) }}
 {%- endmacro %}
 
-{% macro spark__whole_hops(instant, hop_us) -%}
-  {{ return(instant ~ ' div ' ~ hop_us) }}
+{% macro spark__quotient(dividend, divisor) -%}
+  {{ return(dividend ~ ' div ' ~ divisor) }}
 {%- endmacro %}
 
 

@@ -39,7 +39,7 @@
       ) as first_{{ span }}
       {%- endfor %}
     from (
-      select entity_id, {{ whole_hops('t', hop.us) }} as hop, min(place) as place from busy group by all
+      select entity_id, {{ quotient('t', hop.us) }} as hop, min(place) as place from busy group by all
     ) as first_places
   ),
   {%- endfor %}
@@ -71,7 +71,7 @@
     {%- for hop in plan.hops %}
     left join starts_{{ hop.us }} {#- as an inner join it might first be paired with those of other hops #}
       on busy.entity_id = starts_{{ hop.us }}.entity_id
-      and {{ whole_hops('busy.t', hop.us) }} = starts_{{ hop.us }}.hop
+      and {{ quotient('busy.t', hop.us) }} = starts_{{ hop.us }}.hop
     {%- endfor %}
   ),
 
@@ -132,12 +132,12 @@
   tiles_{{ hop.us }} as (
     select
       entity_id,
-      {{ whole_hops('t', hop.us) }} as hop
+      {{ quotient('t', hop.us) }} as hop
       {%- for item in tiles %},
       {{ primitive(item, is_on_time(item)) }} as {{ item.tile }}
       {%- endfor %}
     from timeline
-    group by entity_id, {{ whole_hops('t', hop.us) }}
+    group by entity_id, {{ quotient('t', hop.us) }}
   ),
 
   passed_{{ hop.us }} as (
@@ -160,7 +160,7 @@
       source,
       is_point,
       max(case when is_point then t end) over (
-        partition by entity_id, {{ whole_hops('t', plan.hops[0].us) }} order by t
+        partition by entity_id, {{ quotient('t', plan.hops[0].us) }} order by t
         rows between unbounded preceding and 1 preceding
       ) as point_before
       {%- for item in plan.distincts %},
@@ -193,7 +193,7 @@
     {%- for hop in plan.hops %}
     left join passed_{{ hop.us }}
       on heads.entity_id = passed_{{ hop.us }}.entity_id
-      and {{ whole_hops('heads.t', hop.us) }} = passed_{{ hop.us }}.hop
+      and {{ quotient('heads.t', hop.us) }} = passed_{{ hop.us }}.hop
     {%- endfor %}
     where heads.is_point and coalesce(heads.point_before, heads.t - 1) <> heads.t
   )
@@ -206,7 +206,7 @@
   late as (
     select entity_id, t, a, source {%- for slot in range(plan.slots) %}, v{{ slot }}{% endfor %}
     from timeline
-    where source > 0 and {{ whole_hops('t', shortest) }} <> {{ whole_hops('a', shortest) }}
+    where source > 0 and {{ quotient('t', shortest) }} <> {{ quotient('a', shortest) }}
   ),
 
   points_of_late as (
@@ -226,20 +226,20 @@
     select * from late where entity_id not in (select entity_id from sparse_entities)
   )
   {%- for hop in plan.hops %}
-  {%- set entered = whole_hops('t', hop.us) %}
-  {%- set last_hop = whole_hops('a', hop.us) ~ ' + ' ~ hop.most %},
+  {%- set entered = quotient('t', hop.us) %}
+  {%- set last_hop = quotient('a', hop.us) ~ ' + ' ~ hop.most %},
 
   lasting_{{ hop.us }} as (
     select
       entity_id,
       hop
       {%- for item in hop.primitives %},
-      {{ primitive(item, ['source = ' ~ item.source, 'hop <= ' ~ whole_hops('a', hop.us) ~ ' + ' ~ item.hops]) }} as {{ item.name }}
+      {{ primitive(item, ['source = ' ~ item.source, 'hop <= ' ~ quotient('a', hop.us) ~ ' + ' ~ item.hops]) }} as {{ item.name }}
       {%- endfor %}
     from (
       select *, {{ each_of(entered ~ ' + 1', last_hop) }} as hop
       from late_elsewhere
-      where {{ entered }} <> {{ whole_hops('a', hop.us) }} and {{ entered }} < {{ last_hop }}
+      where {{ entered }} <> {{ quotient('a', hop.us) }} and {{ entered }} < {{ last_hop }}
     ) as hops_after
     {{ semi_join() }} (
       select entity_id as entity, {{ entered }} as point_hop from points_of_late
@@ -256,21 +256,21 @@
         t,
         source
         {%- for item in hop.primitives %},
-        {{ primitive(item, ['source = ' ~ item.source, entered ~ ' <= ' ~ whole_hops('a', hop.us) ~ ' + ' ~ item.hops]) }} over head_{{ hop.us }} as {{ item.name }}
+        {{ primitive(item, ['source = ' ~ item.source, entered ~ ' <= ' ~ quotient('a', hop.us) ~ ' + ' ~ item.hops]) }} over head_{{ hop.us }} as {{ item.name }}
         {%- endfor %}
       from (
         select entity_id, t, a, source {%- for slot in range(plan.slots) %}, v{{ slot }}{% endfor %}
         from late_elsewhere
-        where {{ entered }} <> {{ whole_hops('a', hop.us) }}
+        where {{ entered }} <> {{ quotient('a', hop.us) }}
         union all
         select distinct
           points.entity_id, points.t, cast(null as bigint), 0
           {%- for slot in range(plan.slots) %}, cast(null as bigint){% endfor %}
         from points_of_late as points
         {{ semi_join() }} (
-          select entity_id, {{ entered }} as hop from late_elsewhere where {{ entered }} <> {{ whole_hops('a', hop.us) }}
+          select entity_id, {{ entered }} as hop from late_elsewhere where {{ entered }} <> {{ quotient('a', hop.us) }}
         ) as entries
-          on points.entity_id = entries.entity_id and {{ whole_hops('points.t', hop.us) }} = entries.hop
+          on points.entity_id = entries.entity_id and {{ quotient('points.t', hop.us) }} = entries.hop
       ) as hops_of_entry
       window {{ head_window(hop.us) }}
     ) as entered
@@ -293,8 +293,8 @@
       {%- for item in plan.primitives %},
       {{ primitive(item, [
         'source = ' ~ item.source,
-        whole_hops('t', item.hop) ~ ' <> ' ~ whole_hops('a', item.hop),
-        whole_hops('point_t', item.hop) ~ ' <= ' ~ whole_hops('a', item.hop) ~ ' + ' ~ item.hops,
+        quotient('t', item.hop) ~ ' <> ' ~ quotient('a', item.hop),
+        quotient('point_t', item.hop) ~ ' <= ' ~ quotient('a', item.hop) ~ ' + ' ~ item.hops,
       ]) }} as {{ item.name }}
       {%- endfor %}
     from (
@@ -319,14 +319,14 @@
 
 {% macro head_window(hop_us) -%}
   head_{{ hop_us }} as (
-    partition by entity_id, {{ whole_hops('t', hop_us) }} order by t range between unbounded preceding and 1 preceding
+    partition by entity_id, {{ quotient('t', hop_us) }} order by t range between unbounded preceding and 1 preceding
   )
 {%- endmacro %}
 
 
 {#- Conditions under which an event counts as one that was on time for a primitive's hop. -#}
 {% macro is_on_time(item) -%}
-  {{ return(['source = ' ~ item.source, whole_hops('t', item.hop) ~ ' = ' ~ whole_hops('a', item.hop)]) }}
+  {{ return(['source = ' ~ item.source, quotient('t', item.hop) ~ ' = ' ~ quotient('a', item.hop)]) }}
 {%- endmacro %}
 
 

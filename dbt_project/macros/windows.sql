@@ -86,7 +86,7 @@
     {%- for hop in plan.hops %}
     left join lasting_{{ hop.us }}
       on on_time.entity_id = lasting_{{ hop.us }}.entity_id
-      and {{ whole_hops('on_time.t', hop.us) }} = lasting_{{ hop.us }}.hop
+      and {{ quotient('on_time.t', hop.us) }} = lasting_{{ hop.us }}.hop
     left join entering_{{ hop.us }}
       on on_time.entity_id = entering_{{ hop.us }}.entity_id and on_time.t = entering_{{ hop.us }}.t
     {%- endfor %}

@@ -111,6 +111,7 @@ def streams_of(world: World) -> dict[str, list[Event]]:
 
 def _runs(world: World, payments: list[Row]) -> list[Event]:
     """For each fraud the frauds at its terminal since the last honest payment, by what was known at maturity."""
+    usual = {payment["transaction_id"]: _amount_to_usual(payment, payments) for payment in payments}
     payments = [payment for payment in payments if payment["observed_at"] <= payment["effective_at"] + MATURITY]
     frauds = {payment["transaction_id"] for payment in payments if _is_fraud_at_maturity(world, payment)}
     runs = []
@@ -118,17 +119,34 @@ def _runs(world: World, payments: list[Row]) -> list[Event]:
         if payment["transaction_id"] not in frauds:
             continue
         past = [
-            (other["effective_at"], other["transaction_id"] in frauds)
+            (other["effective_at"], other["transaction_id"] in frauds, other)
             for other in payments
             if other["terminal_id"] == payment["terminal_id"] and other["effective_at"] <= payment["effective_at"]
         ]
-        honest = max((at for at, is_fraud in past if not is_fraud), default=EPOCH)
-        run = [at for at, is_fraud in past if is_fraud and at > honest]
+        honest = max((at for at, is_fraud, _ in past if not is_fraud), default=EPOCH)
+        run = [other for at, is_fraud, other in past if is_fraud and at > honest]
         if honest < payment["effective_at"]:
-            lasted = microseconds(payment["effective_at"]) - microseconds(min(run))
-            known = payment["effective_at"] + MATURITY
-            runs.append(_event({**payment, "run": len(run), "lasted_us": lasted, "observed_at": known}))
+            first = min(other["effective_at"] for other in run)
+            facts = {
+                "run": len(run),
+                "lasted_us": microseconds(payment["effective_at"]) - microseconds(first),
+                "least_amount": min(other["amount"] for other in run),
+                "least_amount_to_usual": min(usual[other["transaction_id"]] for other in run),
+            }
+            runs.append(_event({**payment, **facts, "observed_at": payment["effective_at"] + MATURITY}))
     return runs
+
+
+def _amount_to_usual(payment: Row, payments: list[Row]) -> Decimal:
+    """A payment's amount by the mean of what its card had paid before, by what was known; hundredths, cut off."""
+    earlier = [
+        other["amount"]
+        for other in payments
+        if other["customer_id"] == payment["customer_id"] and other["observed_at"] < payment["observed_at"]
+    ]
+    if not sum(earlier):
+        return Decimal(1)
+    return Decimal(int(100 * payment["amount"] * len(earlier) / sum(earlier))) / 100
 
 
 def _is_fraud_at_maturity(world: World, payment: Row) -> bool:

@@ -25,6 +25,8 @@ def card_columns(**changes: float) -> dict[str, np.ndarray]:
         "terminal_seconds_since_matured": 7 * 86_400.0,
         "terminal_fraud_run": 3.0,
         "terminal_fraud_run_us": 86_400e6,
+        "terminal_fraud_run_least_amount": 12.0,
+        "terminal_fraud_run_least_to_usual": 0.5,
     } | changes
     columns = {name: np.array([value]) for name, value in values.items()}
     return {**columns, "effective_at": np.array([1_767_416_400_000_000], dtype=np.int64)}
@@ -46,6 +48,8 @@ def test_a_payment_is_held_against_its_customers_own_history() -> None:
         "amount_deviations_90d": 3.0,
         "terminal_fraud_streak": 3.0,
         "terminal_fraud_streak_days": 8.0,
+        "terminal_fraud_streak_least_amount": 12.0,
+        "terminal_fraud_streak_least_to_usual": 0.5,
     }
 
 
@@ -55,6 +59,7 @@ def test_an_honest_payment_ends_the_streak_of_its_terminal(since_matured: float)
     found = request_features(load_domain("customer_trust"), card_columns(terminal_seconds_since_matured=since_matured))
     assert found["terminal_fraud_streak"][0] == 0
     assert np.isnan(found["terminal_fraud_streak_days"][0])
+    assert np.isnan(found["terminal_fraud_streak_least_to_usual"][0])
 
 
 @pytest.mark.parametrize("nothing", [0.0, np.nan])

@@ -25,7 +25,6 @@ def compute(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64
     instant = columns["effective_at"].astype(np.int64)
     hour = instant // _HOUR % 24
     weekday = (instant // _DAY + _EPOCH_WEEKDAY) % 7
-    streak, streak_days = _streak(columns)
     return {
         "amount": amount,
         "hour_of_day": hour.astype(np.float64),
@@ -39,22 +38,25 @@ def compute(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64
         "amount_deviations_90d": _ratio(
             amount - columns["customer_amount_mean_90d"], columns["customer_amount_std_90d"]
         ),
-        "terminal_fraud_streak": streak,
-        "terminal_fraud_streak_days": streak_days,
+        **_streak(columns),
     }
 
 
-def _streak(columns: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _streak(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
     """
-    The run of frauds that the terminal's newest matured payment ends, and the days since it began.
+    The run of frauds that the terminal's newest matured payment ends: how long, since when, how ordinary its amounts.
 
     The run that is known ends with the newest fraud; it goes on only where no payment that matured since was honest.
     """
     since_fraud = columns["terminal_seconds_since_fraud"]
     goes_on = since_fraud <= columns["terminal_seconds_since_matured"]
-    run = np.where(goes_on, columns["terminal_fraud_run"], 0.0)
     days = (since_fraud * _SECOND + columns["terminal_fraud_run_us"]) / _DAY
-    return run, np.where(goes_on, days, np.nan)
+    return {
+        "terminal_fraud_streak": np.where(goes_on, columns["terminal_fraud_run"], 0.0),
+        "terminal_fraud_streak_days": np.where(goes_on, days, np.nan),
+        "terminal_fraud_streak_least_amount": np.where(goes_on, columns["terminal_fraud_run_least_amount"], np.nan),
+        "terminal_fraud_streak_least_to_usual": np.where(goes_on, columns["terminal_fraud_run_least_to_usual"], np.nan),
+    }
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
