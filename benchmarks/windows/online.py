@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -35,10 +36,13 @@ def measure(bench: Workbench) -> Iterator[Row]:
     declared = plan()
     with _redis(bench.work_in("redis")) as url:
         store = RedisStateStore(url)
+        pings = _pings(url)
         took = _timed(declared, store, payments)
         peer = _feast(declared, url, bench.work_in("feast"), bench.size(200, 20))
         typical = _typical_bytes(declared, store)
         store.close()
+    p50, p99 = _percentiles(pings)
+    yield Row("online, Redis: p50 of a PING on a bare socket, the least this machine allows", p50, "µs", "lower")
     p50, p99 = _percentiles(took)
     yield _row("Redis: p50 of a scored event", p50, "µs", "lower", 120)
     yield _row("Redis: p99 of a scored event", p99, "µs", "lower", 400)
@@ -88,6 +92,19 @@ def _timed(declared: WindowPlan, store: StateStore, payments: int) -> list[float
             took.append(time.perf_counter() - begun)
     gc.unfreeze()
     return took[-int(payments * _MEASURED) :]
+
+
+def _pings(url: str) -> list[float]:
+    """Seconds of a round trip in which Redis has nothing to do."""
+    took = []
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(5_000):
+            begun = time.perf_counter()
+            connection.sendall(b"PING\r\n")
+            connection.recv(64)
+            took.append(time.perf_counter() - begun)
+    return took
 
 
 def _percentiles(took: Sequence[float]) -> tuple[float, float]:

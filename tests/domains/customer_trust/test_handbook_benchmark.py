@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from riskloom.catalog import load_domain
 from riskloom.cli import build_app
 from riskloom.domains.customer_trust.benchmarks.handbook_protocol import baselines, folds, metrics, report, source
-from riskloom.domains.customer_trust.benchmarks.handbook_protocol.run import run
+from riskloom.domains.customer_trust.benchmarks.handbook_protocol.ablation import EVERYTHING, FAMILIES
+from riskloom.domains.customer_trust.benchmarks.handbook_protocol.run import run, run_ablation
 from riskloom.errors import ConfigError
 from riskloom.settings import Settings
 
@@ -261,6 +262,12 @@ def test_the_whole_benchmark_runs_over_the_spine(tmp_path: Path, settings: Setti
     assert (fold["rows"], fold["frauds"]) == (len(tested), tested["is_fraud"].sum())
     assert found["mean"]["auc"] > 0.6, "large amounts and bad terminals can be seen"
     assert report.to_table(result).row_count == 8
+
+    without = run_ablation(small, settings, data, "2018-05-16", lambda _text: None)
+    assert set(without) == {EVERYTHING, *FAMILIES}
+    assert all(without[family] != without[EVERYTHING] for family in FAMILIES), "a family that leaves nothing out"
+    assert set(report.ablation_json(without)["ablation"][EVERYTHING]) == figures
+    assert report.ablation_table(without).row_count == len(without)
 
 
 def test_the_command_reads_no_scenario(tmp_path: Path) -> None:

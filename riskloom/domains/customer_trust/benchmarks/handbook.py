@@ -32,6 +32,9 @@ def handbook(
     work: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Run-time home to work in and keep; a temporary one by default.")
     ] = None,
+    is_ablation: Annotated[
+        bool, typer.Option("--ablation", help="Measure ours without each family of features, and no baseline.")
+    ] = False,
     is_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
 ) -> None:
     """
@@ -42,8 +45,8 @@ def handbook(
     """
     if find_spec("xgboost") is None:
         raise ConfigError("the handbook's baselines: expected the package xgboost, found none; uv sync --group bench")
-    from riskloom.domains.customer_trust.benchmarks.handbook_protocol.report import to_json, to_table  # noqa: PLC0415
-    from riskloom.domains.customer_trust.benchmarks.handbook_protocol.run import run  # noqa: PLC0415
+    from riskloom.domains.customer_trust.benchmarks.handbook_protocol import report  # noqa: PLC0415
+    from riskloom.domains.customer_trust.benchmarks.handbook_protocol.run import run, run_ablation  # noqa: PLC0415
 
     begin, console = time.monotonic(), Console(stderr=True, highlight=False)
 
@@ -52,11 +55,17 @@ def handbook(
 
     with _folder(work) as home:
         settings = load_settings().model_copy(update={"home": home, "online_store": "sqlite"})
-        result = run(load_domain(_DOMAIN), settings, data, starts, say)
+        domain = load_domain(_DOMAIN)
+        if is_ablation:
+            means = run_ablation(domain, settings, data, starts, say)
+            content, table = report.ablation_json(means), report.ablation_table(means)
+        else:
+            result = run(domain, settings, data, starts, say)
+            content, table = report.to_json(result), report.to_table(result)
     if is_json:
-        typer.echo(json.dumps(to_json(result)))
+        typer.echo(json.dumps(content))
     else:
-        Console().print(to_table(result))
+        Console().print(table)
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def train_and_score(
         on_progress=lambda done, total, text: say(f"fold {fold.start}: trial {done} of {total}, {text}"),
     )
     model = load_model(models, domain.name, str(outcome["version"]))
-    test = _test_days(domain, source, fold)
+    test = test_days(domain, source, fold)
     scores = model.predict(test[list(model.manifest.feature_names)].to_numpy(dtype=np.float64))
     windows = training_windows(domain, as_of)
     return Champion(
@@ -145,7 +145,7 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _test_days(domain: Domain, source: FeatureSource, fold: Fold) -> pd.DataFrame:
+def test_days(domain: Domain, source: FeatureSource, fold: Fold) -> pd.DataFrame:
     """
     The test days' transactions with their features as of each decision.
 

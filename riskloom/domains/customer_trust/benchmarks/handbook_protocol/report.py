@@ -72,6 +72,19 @@ def to_table(result: Result) -> Table:
     return table
 
 
+def ablation_json(means: Mapping[str, Figures]) -> dict[str, Any]:
+    """The means over the folds, with all features and without each family; figures to four decimals."""
+    return {"benchmark": "handbook", "ablation": {name: figures.rounded() for name, figures in means.items()}}
+
+
+def ablation_table(means: Mapping[str, Figures]) -> Table:
+    """The same for people: a row a family that was left out."""
+    table = Table("without", *_HEADINGS.values(), title="Fraud Detection Handbook, what each family of features brings")
+    for name, figures in means.items():
+        table.add_row(name, *(f"{value:.4f}" for value in asdict(figures).values()))
+    return table
+
+
 def _add_rows(table: Table, heading: str, models: Mapping[str, Figures]) -> None:
     for index, (name, figures) in enumerate(models.items()):
         cells = [f"{value:.4f}" for value in asdict(figures).values()]
