@@ -123,7 +123,7 @@ def test_a_store_that_does_not_answer_is_a_known_error(batch: Built, tmp_path: P
     began = time.monotonic()
     with pytest.raises(FeatureError, match=f"does not answer for {batch.views[0].name}"):
         reader.read({batch.views[0].join_key: "anybody"}, now=batch.as_of)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60, "it waits for an answer that never comes"
     with pytest.raises(FeatureError, match="cannot write the online store"):
         materialise(open_store(location), batch.domain, batch.views, as_of=batch.as_of)
 
