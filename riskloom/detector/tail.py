@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 _KNOTS = 513
-_TAIL_SHARE = 0.05
-_TAIL_ROWS = 20  # of small data the tail is more than the twentieth, so that there is something to fit
+_TAIL_SHARE = 0.005
+_TAIL_ROWS = 50  # of small data the tail is more than that, so that there is something to fit
 _HEAVIEST = 0.5
 _SMALLEST = 1e-300
 
@@ -28,7 +28,8 @@ class Tail:
     The tail of the training scores.
 
     Attributes:
-        quantiles: Scores at evenly spaced ranks from the lowest to ``start``, rising, shape (knots,).
+        quantiles: Scores that parts of the training rows exceed, the parts from one to ``share`` by equal factors,
+            rising, shape (knots,).
         share: Part of the training rows above the last quantile.
         shape, scale: Of the generalised Pareto distribution of what lies above.
     """
@@ -41,27 +42,30 @@ class Tail:
     def probability(self, scores: FloatArray) -> FloatArray:
         """How often a training-like row scores at least as high, shape (rows,); never zero."""
         start = self.quantiles[-1]
-        body = np.interp(scores, self.quantiles, np.linspace(1.0, self.share, len(self.quantiles)))
+        # just below the score: of equal scores all count as at least as high
+        below = np.interp(np.nextafter(scores, -np.inf), self.quantiles, np.log(self._parts()))
         excess = np.maximum(scores - start, 0) / self.scale
         with np.errstate(under="ignore"):
             decay = np.exp(-excess) if self.shape == 0 else (1 + self.shape * excess) ** (-1 / self.shape)
-        return np.maximum(np.where(scores > start, self.share * decay, body), _SMALLEST)
+        return np.maximum(np.where(scores > start, self.share * decay, np.exp(below)), _SMALLEST)
 
     def score_at(self, probability: float) -> float:
         """The score that training-like rows exceed with this probability."""
         if probability >= self.share:
-            ranks = np.linspace(self.share, 1.0, len(self.quantiles))
-            return float(np.interp(probability, ranks, self.quantiles[::-1]))
+            return float(np.interp(np.log(probability), np.log(self._parts()[::-1]), self.quantiles[::-1]))
         ratio = self.share / probability
         excess = np.log(ratio) if self.shape == 0 else (ratio**self.shape - 1) / self.shape
         return float(self.quantiles[-1] + self.scale * excess)
+
+    def _parts(self) -> FloatArray:
+        return np.geomspace(1.0, self.share, len(self.quantiles))
 
 
 def fit_tail(scores: FloatArray) -> Tail:
     """Fit the curve on scores of rows that are scored as new ones are, shape (rows,)."""
     ordered = np.sort(scores)
     share = min(0.5, max(_TAIL_SHARE, _TAIL_ROWS / len(ordered)))
-    quantiles = np.quantile(ordered, np.linspace(0, 1 - share, _KNOTS))
+    quantiles = np.quantile(ordered, 1 - np.geomspace(1.0, share, _KNOTS))
     shape, scale = _pareto(ordered[ordered > quantiles[-1]] - quantiles[-1])
     return Tail(quantiles=quantiles, share=share, shape=shape, scale=scale)
 
