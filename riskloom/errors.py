@@ -14,6 +14,7 @@ RiskloomError
 │   ├── StateUnavailableError a store that did not answer; whether the event was counted is not known
 │   ├── NotBootstrappedError state that history was not brought into yet
 │   └── PastReadError        a read at an instant that the state no longer tells apart
+├── DetectorError            data or a saved state that the outlier detector cannot use
 ├── TrainingError            a model that cannot be trained from what there is
 ├── RegistryError            a model version that is missing or in the wrong state
 │   └── SignatureError       a model whose bytes are not the ones that were signed
@@ -107,6 +108,10 @@ class NotBootstrappedError(WindowError):
 
 class PastReadError(WindowError):
     """A read at an instant that the state no longer tells apart from later ones."""
+
+
+class DetectorError(RiskloomError):
+    """Data, or a saved state, that the outlier detector cannot use."""
 
 
 class TrainingError(RiskloomError):

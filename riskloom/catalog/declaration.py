@@ -13,7 +13,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length
 Probability = Annotated[float, Field(ge=0, le=1)]
 Money = Annotated[float, Field(ge=0)]
 Metric = Literal["average_precision", "roc_auc", "subject_precision_at_k", "recall_at_fpr"]
-Candidate = Literal["logistic_regression", "hist_gradient_boosting", "lightgbm"]
+Candidate = Literal["logistic_regression", "hist_gradient_boosting", "lightgbm", "detector"]
 
 
 class _Section(BaseModel):

@@ -38,12 +38,16 @@ def register(app: typer.Typer) -> None:
 
 def benchmark_modules() -> Iterator[ModuleType]:
     """
-    The benchmarks that domains bring: ``domains/<slug>/benchmarks/<name>.py`` with a function ``register(app)``.
+    The benchmarks of the spine and of the domains, each a module with a function ``register(app)``.
+
+    They are ``riskloom/<package>/benchmarks/<name>.py`` and ``riskloom/domains/<slug>/benchmarks/<name>.py``; a domain
+    need not be declared yet.
 
     They are imported for every command, so their heavy imports stay inside their functions.
     """
-    for path in sorted(DOMAINS.glob("*/benchmarks/[a-z]*.py")):
-        module = importlib.import_module(f"riskloom.domains.{path.parent.parent.name}.benchmarks.{path.stem}")
+    package = DOMAINS.parent
+    for path in sorted([*package.glob("*/benchmarks/[a-z]*.py"), *DOMAINS.glob("*/benchmarks/[a-z]*.py")]):
+        module = importlib.import_module(".".join([package.name, *path.relative_to(package).with_suffix("").parts]))
         if hasattr(module, "register"):
             yield module
 

@@ -16,7 +16,7 @@ from riskloom.catalog.declaration import Probability, Slug
 #: Only plain names: no folder, no dot at the start, so that a manifest cannot point outside its own folder.
 FileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}(\.[a-z0-9]{1,10})?$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Kind = Literal["logistic_regression", "hist_gradient_boosting", "lightgbm"]
+Kind = Literal["logistic_regression", "hist_gradient_boosting", "lightgbm", "detector"]
 Parameter = bool | int | float | str | None
 
 

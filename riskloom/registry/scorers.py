@@ -1,19 +1,22 @@
 """
-The three kinds of model as they are served: opened from verified bytes, they score a matrix and explain a row.
+The kinds of model as they are served: opened from verified bytes, they score a matrix and explain a row.
 
 A scorer takes a float64 matrix, shape (rows, features), missing values as NaN, and gives raw scores in [0, 1] and
-contributions in log-odds, shape (rows, features): how far each feature moved the score from where it would be without
-it. Contributions are only for explaining; what "without it" means differs between the kinds and is said at each.
+contributions, shape (rows, features): how far each feature moved the score from where it would be without it, in
+log-odds or, for the detector, in the unit of its own score. Contributions are only for explaining; what "without it"
+means differs between the kinds and is said at each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskloom.errors import RegistryError
+from riskloom.detector import Detector, from_bytes
+from riskloom.errors import DetectorError, RegistryError
 from riskloom.registry.manifest import Kind
 from riskloom.registry.skops_format import load_estimator
 from riskloom.registry.transforms import signed_log
@@ -21,6 +24,8 @@ from riskloom.registry.transforms import signed_log
 FloatArray = NDArray[np.float64]
 LIGHTGBM_FILE = "model.txt"
 SKOPS_FILE = "model.skops"
+DETECTOR_FILE = "model.npz"
+_FILES: Mapping[Kind, str] = {"lightgbm": LIGHTGBM_FILE, "detector": DETECTOR_FILE}
 _TINY = 1e-12  # keeps a probability of 0 or 1 off the ends of the log-odds scale
 _END_OF_TEXT = "end of parameters"
 
@@ -39,7 +44,7 @@ class Scorer(Protocol):
 
 def payload_file(kind: Kind) -> str:
     """The name of the one file that holds a model of this kind."""
-    return LIGHTGBM_FILE if kind == "lightgbm" else SKOPS_FILE
+    return _FILES.get(kind, SKOPS_FILE)
 
 
 def open_scorer(kind: Kind, content: bytes, reference: FloatArray, *, file: str) -> Scorer:
@@ -58,6 +63,8 @@ def open_scorer(kind: Kind, content: bytes, reference: FloatArray, *, file: str)
     """
     if kind == "lightgbm":
         return BoostedTrees(content, len(reference), file=file)
+    if kind == "detector":
+        return open_outliers(content, len(reference), file=file)
     estimator = load_estimator(content, file=file)
     expected = "Pipeline" if kind == "logistic_regression" else "HistGradientBoostingClassifier"
     if type(estimator).__name__ != expected:
@@ -92,6 +99,36 @@ class BoostedTrees:
         """TreeSHAP values in log-odds, shape (rows, features); the base value is left out."""
         values = self._booster.predict(matrix, pred_contrib=True, num_threads=1)
         return np.asarray(values[:, :-1], dtype=np.float64)
+
+
+class Outliers:
+    """
+    The outlier detector: the raw score is one minus the tail probability, 0.999 for a row that is one in a thousand.
+
+    Contributions add up to the detector's score, which is before the tail probability and has no log-odds.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def raw(self, matrix: FloatArray) -> FloatArray:
+        """One minus the tail probability, shape (rows,)."""
+        return np.asarray(1 - self._detector.tail_probability(matrix), dtype=np.float64)
+
+    def contributions(self, matrix: FloatArray) -> FloatArray:
+        """What each feature adds to the detector's score, shape (rows, features)."""
+        return self._detector.contributions(matrix)
+
+
+def open_outliers(content: bytes, features: int, *, file: str) -> Outliers:
+    """Open a detector; raises as :func:`open_scorer` does."""
+    try:
+        detector = from_bytes(content)
+    except DetectorError as error:
+        raise RegistryError(f"{file}: {error}") from error
+    if detector.inputs != features or not np.array_equal(detector.feature_of, np.arange(features)):
+        raise RegistryError(f"{file}: expected {features} features of one column, found {detector.inputs} columns")
+    return Outliers(detector)
 
 
 class Linear:

@@ -10,10 +10,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from riskloom.detector import fit_detector, to_bytes
 from riskloom.errors import TrainingError
 from riskloom.registry import Kind
 from riskloom.registry.manifest import Parameter
-from riskloom.registry.scorers import payload_file
+from riskloom.registry.scorers import Outliers, payload_file
 from riskloom.registry.skops_format import dump_estimator
 from riskloom.registry.transforms import signed_log
 
@@ -22,6 +23,8 @@ Setting = Mapping[str, Parameter]
 # One, whatever the machine has: with more, sums are added up in another order, and threads that wait for each other
 # make a fit many times slower where something else runs too. Fits run side by side instead.
 _THREADS = 1
+#: Candidates that learn without labels, from rows as they come.
+UNSUPERVISED: frozenset[Kind] = frozenset({"detector"})
 
 # Bins hold about as many rows each. Of the 255 that are usual each holds more rows than there are positives, and what
 # tells rare values apart, such as the largest amounts, is lost in the last one.
@@ -48,6 +51,7 @@ DEFAULTS: Mapping[Kind, Setting] = {
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
     },
+    "detector": {},  # one configuration for all data
 }
 
 #: Where the other trials are drawn from.
@@ -71,6 +75,7 @@ SPACES: Mapping[Kind, Mapping[str, list[Parameter]]] = {
         "bagging_fraction": [0.6, 0.8, 0.9],
         "bagging_freq": [1],
     },
+    "detector": {},
 }
 
 
@@ -86,14 +91,17 @@ class FittedModel:
         """Uncalibrated scores in [0, 1], shape (rows,)."""
         if self.kind == "lightgbm":
             return np.asarray(self.model.predict(matrix, num_threads=_THREADS), dtype=np.float64)
+        if self.kind == "detector":
+            return Outliers(self.model).raw(matrix)
         with one_thread():
             return np.asarray(self.model.predict_proba(matrix)[:, 1], dtype=np.float64)
 
     def payload(self) -> dict[str, bytes]:
-        """The model as the file it is saved in: LightGBM's text, or skops."""
-        content = (
-            self.model.model_to_string().encode("ascii") if self.kind == "lightgbm" else dump_estimator(self.model)
-        )
+        """The model as the file it is saved in: LightGBM's text, plain arrays, or skops."""
+        if self.kind == "lightgbm":
+            content = self.model.model_to_string().encode("ascii")
+        else:
+            content = to_bytes(self.model) if self.kind == "detector" else dump_estimator(self.model)
         return {payload_file(self.kind): content}
 
 
@@ -138,14 +146,16 @@ def fit(
         kind: Which candidate.
         setting: Its parameters.
         matrix: Shape (rows, features), NaN where missing.
-        labels: 0 or 1, shape (rows,).
-        weights: How many rows each row stands for, shape (rows,).
+        labels: 0 or 1, shape (rows,); the detector does not look at them.
+        weights: How many rows each row stands for, shape (rows,); the detector takes rows as they come.
         features: Names of the columns.
         seed: Of everything random in it.
 
     Raises:
-        TrainingError: A class is missing.
+        TrainingError: A class is missing that the candidate needs.
     """
+    if kind == "detector":
+        return FittedModel(kind, setting, fit_detector(matrix, seed=seed))
     if labels.min() == labels.max():
         raise TrainingError(f"cannot fit a {kind}: all {len(labels)} rows have the label {labels[0]}")
     with one_thread():

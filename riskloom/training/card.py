@@ -165,6 +165,7 @@ def _search(domain: Domain, outcome: TrainingOutcome) -> Iterator[str]:
         yield f"| {kind} | {len(values)} | {_share(max(values))} |"
     yield ""
     setting = ", ".join(f"`{name}` {value}" for name, value in sorted(outcome.manifest.params.items()))
+    setting = setting or "no settings"
     yield f"Chosen: {outcome.manifest.kind} with {setting}; seed {outcome.manifest.seed}."
     yield ""
 

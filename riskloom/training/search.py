@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from riskloom.catalog import Domain
 from riskloom.errors import TrainingError
 from riskloom.registry import Kind
-from riskloom.training.candidates import FittedModel, Setting, fit, sample_settings
+from riskloom.training.candidates import UNSUPERVISED, FittedModel, Setting, fit, sample_settings
 from riskloom.training.evaluation import metric_value
 from riskloom.training.rows import FloatArray, LabelledRows
 from riskloom.training.windows import Fold, time_folds
@@ -37,8 +37,8 @@ class Trial:
 
     @property
     def value(self) -> float:
-        """The mean over the folds."""
-        return float(np.mean(self.values))
+        """The mean over the folds; NaN where there was nothing to judge by."""
+        return float(np.mean(self.values)) if self.values else float("nan")
 
 
 @dataclass(frozen=True)
@@ -141,17 +141,20 @@ def fit_rows(
     Fit one setting on all positives and at most the declared number of negatives among some of the rows.
 
     Negatives are drawn at random, and each that is kept stands for those that were not, so scores keep the scale of
-    the full data.
+    the full data. A candidate that learns without labels gets as many rows at random, whatever their labels.
     """
     positives, negatives = among[rows.labels[among] == 1], among[rows.labels[among] == 0]
     most = domain.training.max_negatives
     if is_search:
         most = min(most, max(_FEWEST_NEGATIVES, _NEGATIVES_A_POSITIVE * len(positives)))
-    weight = 1.0
-    if len(negatives) > most:
-        weight = len(negatives) / most
-        negatives = np.random.default_rng(domain.training.seed).choice(negatives, most, replace=False)
-    kept = np.sort(np.concatenate([positives, negatives]))
+    random, weight = np.random.default_rng(domain.training.seed), 1.0
+    if kind in UNSUPERVISED:
+        kept = np.sort(random.choice(among, min(most, len(among)), replace=False))
+    else:
+        if len(negatives) > most:
+            weight = len(negatives) / most
+            negatives = random.choice(negatives, most, replace=False)
+        kept = np.sort(np.concatenate([positives, negatives]))
     labels = rows.labels[kept]
     return fit(
         kind,

@@ -16,7 +16,7 @@ from riskloom.registry import Calibration, FeatureSpec, LoadedModel, ModelManife
 from riskloom.registry.manifest import digest
 from riskloom.registry.scorers import open_scorer
 from riskloom.training.calibration import apply_calibration, fit_calibration
-from riskloom.training.candidates import FittedModel, one_blas_thread
+from riskloom.training.candidates import DEFAULTS, UNSUPERVISED, FittedModel, one_blas_thread
 from riskloom.training.costs import cheapest_threshold, row_costs
 from riskloom.training.evaluation import REPLICATES, evaluate
 from riskloom.training.gate import Champion, Contender, judge
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LIBRARIES = ("lightgbm", "numpy", "scikit-learn", "skops")
+_UNUSUAL = 0.999
+_TAIL = Calibration(method="tail", raw=(0.0, 1.0), probability=(0.0, 1.0))
 _EXPLAINED_ROWS = 500  # enough for a mean absolute contribution
 
 
@@ -62,7 +64,9 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
     """
     Choose, fit and calibrate a model on a window of mature decisions.
 
-    The threshold is the one that would have cost least on rows that the chosen setting had not seen.
+    The threshold is the one that would have cost least on rows that the chosen setting had not seen. Where no positive
+    is known yet and every candidate learns without labels, the first is fitted: its probabilities say how unusual a
+    row is, and the threshold flags one in a thousand. The gate refuses it for want of positives.
 
     Args:
         domain: Declares candidates, budget, costs and seed.
@@ -72,6 +76,8 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
     Raises:
         TrainingError: There is too little history, or a class is missing.
     """
+    if not rows.positives and set(domain.training.candidates) <= UNSUPERVISED:
+        return _without_labels(domain, rows)
     with one_blas_thread():
         found: SearchResult = search(domain, rows, on_progress=on_progress)
         fitted = fit_rows(domain, rows, found.best.kind, found.best.setting, among=np.arange(len(rows)))
@@ -81,6 +87,12 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
         row_costs(domain.costs, unseen.labels, unseen.amounts), apply_calibration(calibration, found.unseen_raw)
     )
     return Trained(fitted, calibration, threshold, found.trials)
+
+
+def _without_labels(domain: Domain, rows: LabelledRows) -> Trained:
+    kind = domain.training.candidates[0]
+    fitted = fit_rows(domain, rows, kind, DEFAULTS[kind], among=np.arange(len(rows)))
+    return Trained(fitted, _TAIL, _UNUSUAL, (Trial(kind, DEFAULTS[kind]),))
 
 
 def train(

@@ -10,7 +10,7 @@ from riskloom.registry.manifest import digest
 from riskloom.training.candidates import DEFAULTS, FittedModel, fit
 from riskloom.training.rows import FloatArray
 
-KINDS: tuple[Kind, ...] = ("logistic_regression", "hist_gradient_boosting", "lightgbm")
+KINDS: tuple[Kind, ...] = ("logistic_regression", "hist_gradient_boosting", "lightgbm", "detector")
 DOMAIN = sorted(load_catalog())[0]
 FEATURES = ("first", "second", "third")
 PASSED = Verdict(

@@ -17,7 +17,7 @@ from riskloom.training.search import fit_rows, search
 from tests.training.synthetic import AS_OF, FEATURES, make_frame, small
 
 
-@pytest.mark.parametrize("kind", ["logistic_regression", "hist_gradient_boosting", "lightgbm"])
+@pytest.mark.parametrize("kind", ["logistic_regression", "hist_gradient_boosting", "lightgbm", "detector"])
 def test_the_same_rows_in_any_order_give_the_same_bytes(domain: Domain, frame: pd.DataFrame, kind: Kind) -> None:
     """Payload, manifest, verdict, card and plots are identical when the rows come shuffled."""
     declared = small(domain, candidates=(kind,))
@@ -116,6 +116,27 @@ def test_history_without_positives_is_refused(domain: Domain, frame: pd.DataFram
     """There is nothing to learn from, and the message counts what there was."""
     with pytest.raises(TrainingError, match=r"0 positives among \d+ rows"):
         train(domain, frame.assign(label=0), FEATURES, as_of=AS_OF)
+
+
+def test_the_detector_learns_without_looking_at_labels(domain: Domain, frame: pd.DataFrame) -> None:
+    """Other labels leave the fitted arrays as they are; what is known of them calibrates, and the gate judges."""
+    declared = small(domain, candidates=("detector",))
+    turned = frame.assign(label=frame["label"].sample(frac=1, random_state=4).to_numpy())
+    outcome, other = (train(declared, part, FEATURES, as_of=AS_OF, replicates=20) for part in (frame, turned))
+    assert outcome.payload == other.payload
+    assert outcome.manifest.calibration.method == "beta"
+    assert outcome.verdict.passed
+    assert outcome.contender.evaluation["roc_auc"].value > 0.85
+
+
+def test_without_any_positive_the_detector_is_kept_and_refused(domain: Domain, frame: pd.DataFrame) -> None:
+    """Its probabilities then say how unusual a row is; the gate has nothing to judge by and says so."""
+    declared = small(domain, candidates=("detector",))
+    outcome = train(declared, frame.assign(label=0), FEATURES, as_of=AS_OF, replicates=20)
+    assert (outcome.manifest.calibration.method, outcome.manifest.threshold) == ("tail", 0.999)
+    assert 0 < (outcome.contender.probabilities >= 0.999).mean() < 0.01
+    assert any("0 positives" in reason for reason in outcome.verdict.reasons)
+    assert "no settings" in write_card(declared, outcome)["card.md"].decode()
 
 
 def test_a_window_without_rows_is_refused(domain: Domain, frame: pd.DataFrame) -> None:

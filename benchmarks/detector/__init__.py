@@ -1,0 +1,3 @@
+"""The outlier detector beside scikit-learn's isolation forest."""
+
+BENCHMARKS = ("fit",)
