@@ -46,7 +46,8 @@ def _as_list(value: object) -> object:
 
 def _known_expression(text: str) -> str:
     try:
-        duckdb.execute("SELECT regexp_extract('', $1)", [text])
+        with duckdb.connect() as connection:
+            connection.execute("SELECT regexp_extract('', $1)", [text]).fetchall()
     except duckdb.Error as error:
         raise ValueError("a regular expression, as RE2 reads it") from error
     return text

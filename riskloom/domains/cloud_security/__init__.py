@@ -1,0 +1,1 @@
+"""Abuse of cloud accounts: API calls, sign-ins and network flows."""
