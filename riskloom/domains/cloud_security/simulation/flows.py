@@ -74,9 +74,7 @@ def _usual(rng: np.random.Generator, begin: int, count: int) -> Flows:
         account=account,
         interface=interface,
         source=account * INTERFACES + interface,
-        destination=np.where(
-            outward, OWN_ADDRESSES + (rng.beta(0.4, 4, count) * OTHER_ADDRESSES).astype(np.int64), peer
-        ),
+        destination=np.where(outward, world, peer),
         source_port=rng.integers(32_768, 61_000, count),
         destination_port=port,
         packets=packets,
