@@ -19,7 +19,7 @@ _FOUND_OTHERWISE = 0.88
 _NAMED = 0.93  # share of a found campaign's calls that the finding names
 _FALSE_ALARM = 0.0004  # share of honest calls that are taken for an attack's
 _WITHDRAWN_FALSE, _WITHDRAWN_TRUE = 0.7, 0.01  # shares of wrong and of right findings that are taken back
-_MEDIAN_DAYS, _SPREAD = 1.6, 0.9  # until a finding is confirmed; nine in ten arrive within seven days
+_MEDIAN_DAYS, _SPREAD = 2.0, 0.9  # until a finding is confirmed; nine in ten arrive within seven days
 _LONGEST_DAYS = 45.0
 _SECRET_HOURS = 24  # calls of one victim, attack and day are found together
 

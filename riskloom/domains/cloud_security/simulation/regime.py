@@ -60,7 +60,7 @@ class Regime:
 
 
 USUAL = Regime(
-    hostile=0.011,
+    hostile=0.016,
     mix={
         Attack.CREDENTIAL_STUFFING: 0.09,
         Attack.LEAKED_KEY: 0.18,
@@ -75,7 +75,7 @@ USUAL = Regime(
     },
 )
 DRIFTED = Regime(
-    hostile=0.014,
+    hostile=0.020,
     mix={
         Attack.CREDENTIAL_STUFFING: 0.16,
         Attack.LEAKED_KEY: 0.08,
