@@ -1,7 +1,7 @@
 """
-What can be said of a call only when it is made: what kind of call it is, and how new and how much it is against history.
+What can be said of a call only when it is made: its kind, and how new and how much it is against history.
 
-Surprise is the negative logarithm, base two, of a smoothed probability (Shannon, 1948): the bits it would take to say so.
+Surprise is the negative logarithm, base two, of a smoothed probability (Shannon, 1948): the bits it takes to say so.
 """
 
 from __future__ import annotations
@@ -22,35 +22,97 @@ _DAYS, _HOURS = 30.0, 30.0 * 24
 _USUAL_OPERATIONS = 100.0  # how many APIs a principal could well call, for smoothing
 
 _IDENTITY = frozenset(
-    """
-    AddRoleToInstanceProfile AddUserToGroup AttachGroupPolicy AttachRolePolicy AttachUserPolicy ChangePassword
-    CreateAccessKey CreateInstanceProfile CreateLoginProfile CreatePolicy CreatePolicyVersion CreateProfile CreateRole
-    CreateTrustAnchor CreateUser CreateVirtualMFADevice DeactivateMFADevice DeleteRolePermissionsBoundary
-    DeleteUserPermissionsBoundary EnableMFADevice GetFederationToken PassRole PutGroupPolicy PutRolePolicy PutUserPolicy
-    SetDefaultPolicyVersion UpdateAccessKey UpdateAssumeRolePolicy UpdateLoginProfile UpdateSAMLProvider
-    """.split()
+    (
+        "AddRoleToInstanceProfile",
+        "AddUserToGroup",
+        "AttachGroupPolicy",
+        "AttachRolePolicy",
+        "AttachUserPolicy",
+        "ChangePassword",
+        "CreateAccessKey",
+        "CreateInstanceProfile",
+        "CreateLoginProfile",
+        "CreatePolicy",
+        "CreatePolicyVersion",
+        "CreateProfile",
+        "CreateRole",
+        "CreateTrustAnchor",
+        "CreateUser",
+        "CreateVirtualMFADevice",
+        "DeactivateMFADevice",
+        "DeleteRolePermissionsBoundary",
+        "DeleteUserPermissionsBoundary",
+        "EnableMFADevice",
+        "GetFederationToken",
+        "PassRole",
+        "PutGroupPolicy",
+        "PutRolePolicy",
+        "PutUserPolicy",
+        "SetDefaultPolicyVersion",
+        "UpdateAccessKey",
+        "UpdateAssumeRolePolicy",
+        "UpdateLoginProfile",
+        "UpdateSAMLProvider",
+    )
 )
 _LOGGING = frozenset(
-    """
-    CreateFilter CreateIPSet DeleteConfigRule DeleteConfigurationRecorder DeleteDetector DeleteFlowLogs DeleteLogGroup
-    DeleteLogStream DeleteResolverQueryLogConfig DeleteTrail DisableSecurityHub DisassociateResolverQueryLogConfig
-    LeaveOrganization PutBucketLogging PutEventSelectors PutRetentionPolicy StopConfigurationRecorder StopLogging
-    UpdateDetector UpdateTrail
-    """.split()
+    (
+        "CreateFilter",
+        "CreateIPSet",
+        "DeleteConfigRule",
+        "DeleteConfigurationRecorder",
+        "DeleteDetector",
+        "DeleteFlowLogs",
+        "DeleteLogGroup",
+        "DeleteLogStream",
+        "DeleteResolverQueryLogConfig",
+        "DeleteTrail",
+        "DisableSecurityHub",
+        "DisassociateResolverQueryLogConfig",
+        "LeaveOrganization",
+        "PutBucketLogging",
+        "PutEventSelectors",
+        "PutRetentionPolicy",
+        "StopConfigurationRecorder",
+        "StopLogging",
+        "UpdateDetector",
+        "UpdateTrail",
+    )
 )
 _SHARING = frozenset(
-    """
-    AddPermission AddPermission20150331 AddPermission20150331v2 AuthorizeSecurityGroupIngress CreateFunctionUrlConfig
-    DeletePublicAccessBlock ModifyDBClusterSnapshotAttribute ModifyDBSnapshotAttribute ModifyImageAttribute
-    ModifySnapshotAttribute PutBucketAcl PutBucketPolicy PutBucketReplication PutObjectAcl PutResourcePolicy
-    SetRepositoryPolicy
-    """.split()
+    (
+        "AddPermission",
+        "AddPermission20150331",
+        "AddPermission20150331v2",
+        "AuthorizeSecurityGroupIngress",
+        "CreateFunctionUrlConfig",
+        "DeletePublicAccessBlock",
+        "ModifyDBClusterSnapshotAttribute",
+        "ModifyDBSnapshotAttribute",
+        "ModifyImageAttribute",
+        "ModifySnapshotAttribute",
+        "PutBucketAcl",
+        "PutBucketPolicy",
+        "PutBucketReplication",
+        "PutObjectAcl",
+        "PutResourcePolicy",
+        "SetRepositoryPolicy",
+    )
 )
 _COMPUTE = frozenset(
-    """
-    CreateCluster CreateFunction20150331 CreateNotebookInstance ModifyInstanceAttribute RequestSpotFleet
-    RequestSpotInstances RunInstances RunTask StartInstances StopInstances TerminateInstances
-    """.split()
+    (
+        "CreateCluster",
+        "CreateFunction20150331",
+        "CreateNotebookInstance",
+        "ModifyInstanceAttribute",
+        "RequestSpotFleet",
+        "RequestSpotInstances",
+        "RunInstances",
+        "RunTask",
+        "StartInstances",
+        "StopInstances",
+        "TerminateInstances",
+    )
 )
 
 
