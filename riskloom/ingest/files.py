@@ -66,7 +66,7 @@ def ingest_files(
     Args:
         domain: The table's domain.
         table: Name of the table.
-        files: CSV, JSON lines (both also as .gz) or Parquet.
+        files: CSV, JSON lines or documents (all also as .gz), or Parquet.
         landing: Root of the landing zone.
         quarantine: Root of the quarantine.
         observed_at: The ingest's clock, timezone-aware: the ``observed_at`` of rows that bring none; rows observed

@@ -21,7 +21,7 @@ _FALSE_ALARM = 0.0004  # share of honest calls that are taken for an attack's
 _WITHDRAWN_FALSE, _WITHDRAWN_TRUE = 0.7, 0.01  # shares of wrong and of right findings that are taken back
 _MEDIAN_DAYS, _SPREAD = 2.0, 0.9  # until a finding is confirmed; nine in ten arrive within seven days
 _LONGEST_DAYS = 45.0
-_SECRET_HOURS = 24  # calls of one victim, attack and day are found together
+_CASE_HOURS = 24  # calls of one victim, attack and day are found together
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def draw_findings(plan: SimulationPlan, stream: str, parts: list[Suspects]) -> F
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("subject", "whose", "at", "attack"))
     )
     is_honest = suspects.attack == int(Attack.NONE)
-    look = suspects.at // (_SECRET_HOURS * HOUR)
+    look = suspects.at // (_CASE_HOURS * HOUR)
     _, case = np.unique(np.stack([suspects.whose, suspects.attack, look]), axis=1, return_inverse=True)
     case = case.reshape(-1)
     cases = int(case.max(initial=-1)) + 1
