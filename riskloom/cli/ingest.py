@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def ingest(
     domain: Annotated[str, typer.Argument(help="Domain, such as customer_trust.")],
     table: Annotated[str, typer.Argument(help="Table of the domain.")],
-    files: Annotated[list[Path], typer.Argument(help="CSV, JSON lines (also .gz) or Parquet.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, JSON (also .gz) or Parquet.")],
     mapping: Annotated[Path | None, typer.Option(help="Mapping file; without it columns go by their names.")] = None,
     observed_at: Annotated[
         str | None, typer.Option(help="When these files reached us, ISO 8601; without it, now.")
@@ -41,7 +41,7 @@ def ingest(
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Check files against a table's contract: good rows land, bad rows go to quarantine with their reasons."""
-    from riskloom.ingest import RefusedFilesError, ingest_files  # noqa: PLC0415 (heavy)
+    from riskloom.ingest import RefusedFilesError, ensure_pseudonym_key, ingest_files  # noqa: PLC0415 (heavy)
 
     settings = load_settings()
     quarantine = settings.quarantine / domain / table
@@ -56,6 +56,7 @@ def ingest(
             mapping=mapping,
             threads=settings.duckdb_threads,
             memory=settings.duckdb_memory,
+            pseudonym_key=None if mapping is None else ensure_pseudonym_key(settings.keys),
         )
     except RefusedFilesError as error:
         _print_ingested(error.report, quarantine, as_json=as_json)

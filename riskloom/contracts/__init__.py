@@ -2,10 +2,11 @@
 
 from riskloom.contracts.duration import Duration, parse_duration
 from riskloom.contracts.mistakes import mistakes_from
-from riskloom.contracts.table import BITEMPORAL_COLUMNS, Column, ColumnType, TableContract
+from riskloom.contracts.table import BITEMPORAL_COLUMNS, SEPARATOR, Column, ColumnType, TableContract
 
 __all__ = [
     "BITEMPORAL_COLUMNS",
+    "SEPARATOR",
     "Column",
     "ColumnType",
     "Duration",

@@ -8,6 +8,7 @@ is a new row with a later ``observed_at``; nothing landed is ever changed.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Self
 
@@ -35,6 +36,10 @@ def _check_type(text: object) -> str:
 ColumnType = Annotated[str, BeforeValidator(_check_type)]
 
 
+#: Between the parts of a joined column.
+SEPARATOR = "|"
+
+
 class Column(BaseModel):
     """One column: its type and the bounds a value must keep; rows outside them go to quarantine."""
 
@@ -46,6 +51,10 @@ class Column(BaseModel):
     minimum: Decimal | None = None
     maximum: Decimal | None = None
     allowed: tuple[str, ...] | None = None
+    pattern: str | None = Field(default=None, description="Regular expression that a text matches as a whole.")
+    joined: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="Text columns this one is made of; neither files nor callers bring it."
+    )
     max_length: int = Field(default=256, ge=1, le=65_536)
     example: str | int | float | bool | None = None
 
@@ -56,6 +65,15 @@ class Column(BaseModel):
             raise ValueError(f"minimum and maximum on a number, not on a {self.type}")
         if self.allowed is not None and self.type != "string":
             raise ValueError(f"allowed values on a string, not on a {self.type}")
+        if self.pattern is not None:
+            if self.type != "string":
+                raise ValueError(f"a pattern on a string, not on a {self.type}")
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"a regular expression, which {self.pattern!r} is not: {error}") from error
+        if self.joined is not None and not (self.type == "string" and self.nullable):
+            raise ValueError("joined on a string that is nullable: it is empty where one of its parts is")
         return self
 
 
@@ -79,7 +97,30 @@ class TableContract(BaseModel):
         for name in self.key:
             if name not in self.columns or self.columns[name].nullable:
                 raise ValueError(f"each key column to be a column that is not nullable, which {name!r} is not")
+        for name, column in self.columns.items():
+            for part in column.joined or ():
+                found = self.columns.get(part)
+                if found is None or found.type != "string" or found.joined is not None:
+                    raise ValueError(f"{name} joined of text columns that are not joined, which {part!r} is not")
         return self
+
+    @property
+    def brought(self) -> dict[str, Column]:
+        """The columns that a file or a caller brings: all that are not joined of others."""
+        return {name: column for name, column in self.columns.items() if column.joined is None}
+
+    def joined_values(self, row: Mapping[str, object]) -> dict[str, str | None]:
+        """
+        The joined columns of a row of text by column: the parts with a bar between them, None where one is missing.
+
+        The same pair is the same text wherever it is made, in a file's rows and in a request.
+        """
+        made: dict[str, str | None] = {}
+        for name, column in self.columns.items():
+            if column.joined is not None:
+                parts = [row.get(part) for part in column.joined]
+                made[name] = SEPARATOR.join(map(str, parts)) if all(parts) else None
+        return made
 
     @property
     def source(self) -> str:

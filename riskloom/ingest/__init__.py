@@ -2,6 +2,7 @@
 
 from riskloom.ingest.files import ingest_files
 from riskloom.ingest.landing import LandingCheck, TableCheck, check_landing, prepare_landing, watermark
+from riskloom.ingest.pseudonyms import ensure_pseudonym_key, pseudonym
 from riskloom.ingest.report import FileReport, IngestReport, RefusedFilesError
 from riskloom.ingest.schema import arrow_schema
 from riskloom.ingest.simulation import SimulationPlan, SimulationReport, write_simulation
@@ -16,8 +17,10 @@ __all__ = [
     "TableCheck",
     "arrow_schema",
     "check_landing",
+    "ensure_pseudonym_key",
     "ingest_files",
     "prepare_landing",
+    "pseudonym",
     "watermark",
     "write_simulation",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from riskloom.contracts import Column, TableContract
+from riskloom.contracts import SEPARATOR, Column, TableContract
 from riskloom.ingest.mapping import EPOCHS, ColumnSource, TableMapping
+from riskloom.ingest.pseudonyms import pseudonym_sql
 from riskloom.ingest.schema import decimal_digits, duckdb_type
 from riskloom.ingest.sources import Records
 from riskloom.ingest.sql import Parameters, quoted
@@ -17,6 +19,8 @@ TOLERANCE = timedelta(minutes=5)
 _SHOWN = 60
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
 _NAIVE_TIMES = {"TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "DATE"}
+#: A group that is captured, in a regular expression.
+_GROUP = re.compile(r"(?<!\\)\((?!\?)")
 _FIRST_TIME, _LAST_TIME = "0001-01-01", "9999-12-31 23:59:59.999999"
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 
@@ -40,10 +44,19 @@ class Value:
         return f"({self.sql} IS NULL{empty})"
 
 
+_NOTHING = Value("NULL::VARCHAR", "VARCHAR")
+
+
 def used_columns(mapping: TableMapping) -> list[str]:
     """The source columns a mapping reads, each once."""
-    wanted = [one.source for one in mapping.columns.values() if one.source is not None]
+    wanted = [name for one in mapping.columns.values() for name in one.read]
     return list(dict.fromkeys([*wanted, *mapping.where]))
+
+
+def lenient_columns(mapping: TableMapping) -> set[str]:
+    """Those of them that only optional columns are made of: a list or an object there is no value, and no mistake."""
+    strict = {name for one in mapping.columns.values() if not one.optional for name in one.read}
+    return set(used_columns(mapping)) - strict - set(mapping.where)
 
 
 def checked_sql(
@@ -53,6 +66,7 @@ def checked_sql(
     kinds: Mapping[str, str],
     observed_at: datetime,
     parameters: Parameters,
+    pseudonym_key: bytes | None = None,
 ) -> str:
     """
     SQL that yields a row a record that is meant: ``_row``, the table's columns, ``_reasons`` and ``_raw``.
@@ -60,25 +74,28 @@ def checked_sql(
     ``_reasons`` lists everything that is wrong with the record; it and ``_raw`` are null where nothing is.
 
     Args:
-        records: As ``Source.select`` gives them for ``used_columns(mapping)``.
+        records: As ``Source.select`` gives them for ``kinds``.
         table: The contract to keep.
         mapping: Where each column comes from.
-        kinds: DuckDB type of each source column.
+        kinds: DuckDB type of each source column that is selected, in its order.
         observed_at: The ingest's clock.
         parameters: Takes the statement's values.
+        pseudonym_key: Of the mapping's pseudonyms.
     """
-    used = used_columns(mapping)
-    position = {name: nth for nth, name in enumerate(used)}
-    values = {name: Value(f"s{nth}", kinds[name]) for name, nth in position.items()}
+    values = {name: Value(f"s{nth}", kind) for nth, (name, kind) in enumerate(kinds.items())}
     clock = parameters.add(observed_at.astimezone(UTC).replace(tzinfo=None))
     converted, checks = [], []
     for nth, (name, column) in enumerate(table.columns.items()):
         given = _given(name, mapping.columns.get(name), values, clock, parameters)
         source = mapping.columns.get(name, ColumnSource(value=""))
-        converted.append(f"{_converted(given, column, source, parameters)} AS v{nth}")
+        value = _converted(given, column, source, parameters)
+        if source.pseudonym and pseudonym_key is not None:
+            value = pseudonym_sql(value, source.prefix, pseudonym_key, parameters)
+        converted.append(f"{value} AS v{nth}")
         # Its text is only worth computing where there is something to say about it.
         converted.append(f"{given.sql} AS g{nth}")
-        checks.append(_reason(name, f"v{nth}", Value(f"g{nth}", given.kind), column, parameters))
+        shown = Value(f"v{nth}" if column.joined else f"g{nth}", given.kind)
+        checks.append(_reason(name, f"v{nth}", shown, column, parameters))
     checks += list(_time_reasons(list(table.columns), clock))
     reasons = ", ".join(f"{check} AS r{nth}" for nth, check in enumerate(checks))
     any_reason = ", ".join(["_problem", *(f"r{nth}" for nth in range(len(checks)))])
@@ -92,28 +109,74 @@ def checked_sql(
             CASE WHEN coalesce({any_reason}) IS NOT NULL THEN CAST({records.raw} AS VARCHAR) END AS _raw
         FROM (
             SELECT *, {reasons}
-            FROM (SELECT _row, _problem, {", ".join([*records.carried, *converted])} FROM ({records.sql})
-                WHERE _problem IS NOT NULL OR ({where or "true"}))
+            FROM (SELECT *{_joined(table)}
+                FROM (SELECT _row, _problem, {", ".join([*records.carried, *converted])}
+                    FROM ({_without_missing(records.sql, values, mapping.missing, parameters)})
+                    WHERE _problem IS NOT NULL OR ({where or "true"})))
         )"""  # noqa: S608 (identifiers are quoted, values bound)
+
+
+def _without_missing(sql: str, values: Mapping[str, Value], missing: list[str], parameters: Parameters) -> str:
+    """The records with null where a text stands for no value."""
+    texts = [value.sql for value in values.values() if value.kind == "VARCHAR"]
+    if not missing or not texts:
+        return sql
+    listed_texts = parameters.add(missing)
+    replaced = ", ".join(
+        f"CASE WHEN NOT list_contains({listed_texts}, {text}) THEN {text} END AS {text}" for text in texts
+    )
+    return f"SELECT * REPLACE ({replaced}) FROM ({sql})"  # noqa: S608 (names are ours, values bound)
+
+
+def _joined(table: TableContract) -> str:
+    """The joined columns, made of converted ones: null where a part is."""
+    position = {name: nth for nth, name in enumerate(table.columns)}
+    made = []
+    for name, column in table.columns.items():
+        if column.joined is not None:
+            parts = f" || '{SEPARATOR}' || ".join(f"v{position[part]}" for part in column.joined)
+            made.append(f"{parts} AS v{position[name]}")
+    return f" REPLACE ({', '.join(made)})" if made else ""
 
 
 def _given(
     name: str, source: ColumnSource | None, values: Mapping[str, Value], clock: str, parameters: Parameters
 ) -> Value:
     if source is None:
-        return Value(clock, "TIMESTAMP") if name == "observed_at" else Value("NULL::VARCHAR", "VARCHAR")
-    if source.source is not None:
-        return values[source.source]
-    text = str(source.value).lower() if isinstance(source.value, bool) else str(source.value)
-    return Value(f"CAST({parameters.add(text)} AS VARCHAR)", "VARCHAR")
+        return Value(clock, "TIMESTAMP") if name == "observed_at" else _NOTHING
+    if source.value is not None:
+        text = str(source.value).lower() if isinstance(source.value, bool) else str(source.value)
+        return Value(f"CAST({parameters.add(text)} AS VARCHAR)", "VARCHAR")
+    found = [values[name] for name in source.read if name in values]
+    if not found:
+        return _NOTHING
+    if source.of is not None:
+        return _digest(found)
+    value = found[0] if len(found) == 1 else Value(f"coalesce({', '.join(one.text for one in found)})", "VARCHAR")
+    if source.extract is not None:
+        group = 1 if _GROUP.search(source.extract) else 0
+        part = f"regexp_extract({value.text}, {parameters.add(source.extract)}, {group})"
+        value = Value(f"nullif({part}, '')", "VARCHAR")
+    return value
+
+
+def _digest(parts: list[Value]) -> Value:
+    """128 bits of SHA-256, in hexadecimal, of several values; nothing where all of them are missing."""
+    texts = ", ".join(f"coalesce({part.text}, '')" for part in parts)
+    is_there = " OR ".join(f"NOT {part.is_missing}" for part in parts)
+    return Value(f"CASE WHEN {is_there} THEN left(sha256(concat_ws(chr(31), {texts})), 32) END", "VARCHAR")
 
 
 def _converted(given: Value, column: Column, source: ColumnSource, parameters: Parameters) -> str:
     """The value in the column's type; null where it cannot be had exactly."""
+    if column.type == "string" and source.pseudonym:
+        return given.text
     if column.type == "string":
         return f"{parameters.add(source.prefix)} || {given.text}" if source.prefix else given.text
     if column.type == "timestamp":
         return _timestamp(given, source, parameters)
+    if source.one_of is not None:
+        return f"list_contains({parameters.add(source.one_of)}, {given.text})"
     if column.type.startswith("decimal"):
         return _decimal(given, column, source)
     return _plain_value(given, column.type)
@@ -233,6 +296,8 @@ def _bounds(value: str, column: Column, parameters: Parameters) -> Iterator[tupl
         if column.allowed is not None:
             allowed = parameters.add(list(column.allowed))
             yield f"NOT list_contains({allowed}, {value})", f"one of {', '.join(column.allowed)}"
+        if column.pattern is not None:
+            yield f"NOT regexp_full_match({value}, {parameters.add(column.pattern)})", f"a text like {column.pattern}"
     if column.type == "double":
         yield f"NOT isfinite({value})", "a finite number"
     if column.type == "timestamp":

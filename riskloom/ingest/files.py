@@ -15,13 +15,13 @@ import duckdb
 from riskloom.catalog import Domain
 from riskloom.contracts import TableContract
 from riskloom.errors import ConfigError, ContractError
-from riskloom.ingest.checks import checked_sql, used_columns
+from riskloom.ingest.checks import checked_sql, lenient_columns, used_columns
 from riskloom.ingest.landing import prepare_landing, table_folder
 from riskloom.ingest.manifest import Entry, append, identify, locked, read_manifest
 from riskloom.ingest.mapping import TableMapping, check_sources, read_mapping, same_names
 from riskloom.ingest.repeats import Repeats, find_repeats
 from riskloom.ingest.report import FileReport, IngestReport, RefusedFilesError
-from riskloom.ingest.sources import Source, open_source
+from riskloom.ingest.sources import Layout, Source, open_source
 from riskloom.ingest.sql import Parameters, listed, quoted
 
 
@@ -38,6 +38,7 @@ class _Job:
     observed_at: datetime
     threads: int
     memory: str
+    pseudonym_key: bytes | None
 
     @property
     def contract(self) -> str:
@@ -55,6 +56,7 @@ def ingest_files(
     mapping: Path | None = None,
     threads: int = 2,
     memory: str = "2GB",
+    pseudonym_key: bytes | None = None,
 ) -> IngestReport:
     """
     Check the rows of files against a table's contract; land the good ones, quarantine the others.
@@ -64,7 +66,7 @@ def ingest_files(
     Args:
         domain: The table's domain.
         table: Name of the table.
-        files: CSV, JSON lines (both also as .gz) or Parquet.
+        files: CSV, JSON lines or documents (all also as .gz), or Parquet.
         landing: Root of the landing zone.
         quarantine: Root of the quarantine.
         observed_at: The ingest's clock, timezone-aware: the ``observed_at`` of rows that bring none; rows observed
@@ -72,9 +74,10 @@ def ingest_files(
         mapping: Mapping file; None takes columns by their names.
         threads: Of DuckDB.
         memory: Most that DuckDB takes, such as ``2GB``; the rest goes to disk, beside the landing zone.
+        pseudonym_key: For a mapping that makes pseudonyms; see ``ensure_pseudonym_key``.
 
     Raises:
-        ConfigError: No such table, or a clock without zone.
+        ConfigError: No such table, a clock without zone, or a mapping that makes pseudonyms and no key.
         MappingError: The mapping file does not fit the table.
         RefusedFilesError: One or more files could not be read; all others were ingested.
     """
@@ -84,10 +87,12 @@ def ingest_files(
         raise ConfigError(f"observed_at: expected a time with a zone, found {observed_at.isoformat()}")
     contract = domain.tables[table]
     read = None if mapping is None else read_mapping(mapping, domain, contract)
+    if pseudonym_key is None and read is not None and any(one.pseudonym for one in read.columns.values()):
+        raise ConfigError(f"{table}: the mapping makes pseudonyms: expected their key, found none")
     prepare_landing(domain, landing)
     landed = table_folder(landing, domain, table)
     quarantined = table_folder(quarantine, domain, table)
-    job = _Job(domain, contract, read, landed, quarantined, landing.parent, observed_at, threads, memory)
+    job = _Job(domain, contract, read, landed, quarantined, landing.parent, observed_at, threads, memory, pseudonym_key)
     reports: list[FileReport] = []
     refusals: list[ContractError] = []
     with locked(landed):
@@ -104,13 +109,16 @@ def ingest_files(
 
 def _ingest_file(job: _Job, path: Path) -> FileReport:
     with _connected(job) as (connection, scratch):
-        source = open_source(path, connection)
+        source = open_source(path, connection, _layout(job.mapping))
+        if source.is_empty:
+            return FileReport(path.name, 0, 0, 0, 0)
         try:
             mapping = job.mapping or same_names(job.domain, job.table, source.columns)
-            check_sources(mapping, source.columns)
+            check_sources(mapping, source.columns, source.has)
         except ContractError as error:
             raise type(error)(f"{path.name}: {error}") from error
-        ignored = tuple(name for name in source.columns if name not in used_columns(mapping))
+        read = {source.column_of(name) for name in used_columns(mapping)}
+        ignored = tuple(name for name in source.columns if name not in read)
         identity = identify(path, mapping.canonical, job.contract)
         known = read_manifest(job.landed).get(identity)
         if known is not None:
@@ -124,6 +132,10 @@ def _ingest_file(job: _Job, path: Path) -> FileReport:
         landed_file = _write_landed(job, identity, repeats, connection) if report.landed else None
         append(job.landed, _entry(report, identity, job.observed_at, landed_file))
         return report
+
+
+def _layout(mapping: TableMapping | None) -> Layout:
+    return Layout() if mapping is None else Layout(mapping.records, mapping.header, mapping.separator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +170,9 @@ def _stage(
 ) -> _Staged:
     """Read the source once, checked, into the view ``staged``."""
     parameters = Parameters()
-    records = source.select(used_columns(mapping), parameters)
-    sql = checked_sql(records, job.table, mapping, source.columns, job.observed_at, parameters)
+    kinds = {name: source.kind_of(name) for name in used_columns(mapping) if source.has(name)}
+    records = source.select(list(kinds), parameters, lenient_columns(mapping))
+    sql = checked_sql(records, job.table, mapping, kinds, job.observed_at, parameters, job.pseudonym_key)
     path = scratch / "staged.parquet"
     source.register(connection)
     try:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from riskloom.errors import ContractError
 
 _CHUNK = 4 << 20
-_LONGEST_LINE = 1 << 20
+LONGEST_LINE = 1 << 20
 _MOST_LINES_QUOTED = 100  # a quoted value with more line breaks than that is an unclosed quote
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _NEWLINE, _QUOTE = 10, 34
 SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string()), ("problem", pa.string())])
 
@@ -50,15 +50,15 @@ class TextFile:
         Raises:
             ContractError: It is not UTF-8 text.
         """
-        with self._open() as stream:
-            start = self._read(stream, _LONGEST_LINE).removeprefix(_BOM)
+        with open_bytes(self.path) as stream:
+            start = read_bytes(self.path, stream, LONGEST_LINE).removeprefix(BOM)
         line = start.split(b"\n", 1)[0]
         if b"\0" in line:
-            raise self._refused("binary content")
+            raise refused(self.path, "binary content")
         try:
             return line.decode("utf-8").rstrip("\r")
         except UnicodeDecodeError as error:
-            raise self._refused(f"a first line that is not: {error}") from error
+            raise refused(self.path, f"a first line that is not: {error}") from error
 
     def reader(self, *, skip_first: bool, fields: int = 0) -> pa.RecordBatchReader:
         """Batches of ``line`` (its number), ``text`` (with its line break) and ``problem``; can be read once."""
@@ -75,13 +75,13 @@ class TextFile:
 
     def _batches(self, *, skip_first: bool) -> Iterator[pa.RecordBatch]:
         number, rest = 1, b""
-        with self._open() as stream:
+        with open_bytes(self.path) as stream:
             while True:
-                chunk = self._read(stream, _CHUNK)
+                chunk = read_bytes(self.path, stream, _CHUNK)
                 is_last = not chunk
                 data = rest + chunk
                 if number == 1 and not rest:
-                    data = data.removeprefix(_BOM)
+                    data = data.removeprefix(BOM)
                 ends = _line_ends(data, is_last=is_last)
                 groups, kept = self._groups(data, ends, is_last=is_last)
                 end = int(ends[kept - 1]) if kept else 0
@@ -137,28 +137,44 @@ class TextFile:
         batch = pa.record_batch([pa.array(first_lines, pa.int64()), text, problem], schema=SCHEMA)
         return batch.filter(pa.array(~is_blank)) if is_blank.any() else batch
 
-    def _open(self) -> IO[bytes]:
-        try:
-            return cast("IO[bytes]", gzip.open(self.path)) if self.path.suffix == ".gz" else self.path.open("rb")
-        except OSError as error:
-            raise self._refused(error.strerror or str(error)) from error
 
-    def _read(self, stream: IO[bytes], size: int) -> bytes:
-        try:
-            return stream.read(size)
-        except (EOFError, OSError, zlib.error) as error:
-            raise self._refused(f"a damaged file: {error}") from error
+def open_bytes(path: Path) -> IO[bytes]:
+    """
+    Open a text file, plain or gzip.
 
-    def _refused(self, found: str) -> ContractError:
-        kind = "gzip of UTF-8 text" if self.path.suffix == ".gz" else "UTF-8 text"
-        return ContractError(f"{self.path.name}: expected {kind}, found {found}")
+    Raises:
+        ContractError: It cannot be opened.
+    """
+    try:
+        return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    except OSError as error:
+        raise refused(path, error.strerror or str(error)) from error
+
+
+def read_bytes(path: Path, stream: IO[bytes], size: int) -> bytes:
+    """
+    Read up to ``size`` bytes.
+
+    Raises:
+        ContractError: The file is damaged.
+    """
+    try:
+        return stream.read(size)
+    except (EOFError, OSError, zlib.error) as error:
+        raise refused(path, f"a damaged file: {error}") from error
+
+
+def refused(path: Path, found: str) -> ContractError:
+    """A file that is not the text its name says."""
+    kind = "gzip of UTF-8 text" if path.suffix == ".gz" else "UTF-8 text"
+    return ContractError(f"{path.name}: expected {kind}, found {found}")
 
 
 def _line_ends(data: bytes, *, is_last: bool) -> NDArray[np.int64]:
     """Where each line ends, its line break included; a very long line is cut so that memory stays bounded."""
     ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE).astype(np.int64) + 1
     end = int(ends[-1]) if len(ends) else 0
-    if end < len(data) and (is_last or len(data) - end > 2 * _LONGEST_LINE):
+    if end < len(data) and (is_last or len(data) - end > 2 * LONGEST_LINE):
         ends = np.append(ends, len(data))
     return ends
 
@@ -179,7 +195,7 @@ def _is_blank(data: bytes, starts: NDArray[np.int64], stops: NDArray[np.int64]) 
 
 def _decoded(data: bytes, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> tuple[pa.Array, pa.Array]:
     """Text and problem of each record: no copy where all bytes are UTF-8 and no line is too long."""
-    is_long = stops - starts > _LONGEST_LINE
+    is_long = stops - starts > LONGEST_LINE
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -193,13 +209,14 @@ def _decoded(data: bytes, starts: NDArray[np.int64], stops: NDArray[np.int64]) -
     texts: list[str] = []
     problems: list[str | None] = []
     for start, stop, too_long in zip(starts, stops, is_long, strict=True):
-        text, problem = _one_decoded(data[start:stop])
-        texts.append(text[:_LONGEST_LINE])
-        problems.append(f"line: expected at most {_LONGEST_LINE} bytes, found {stop - start}" if too_long else problem)
+        text, problem = decoded_line(data[start:stop])
+        texts.append(text[:LONGEST_LINE])
+        problems.append(f"line: expected at most {LONGEST_LINE} bytes, found {stop - start}" if too_long else problem)
     return pa.array(texts, pa.string()), pa.array(problems, pa.string())
 
 
-def _one_decoded(line: bytes) -> tuple[str, str | None]:
+def decoded_line(line: bytes) -> tuple[str, str | None]:
+    """A line's text, and what is wrong with it where it is not UTF-8."""
     try:
         return line.decode("utf-8"), None
     except UnicodeDecodeError as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
+import duckdb
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from riskloom.catalog import Domain
@@ -39,13 +40,38 @@ def _with_table(value: object) -> object:
     return {"from": value} if isinstance(value, str) else value
 
 
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _known_expression(text: str) -> str:
+    try:
+        with duckdb.connect() as connection:
+            connection.execute("SELECT regexp_extract('', $1)", [text]).fetchall()
+    except duckdb.Error as error:
+        raise ValueError("a regular expression, as RE2 reads it") from error
+    return text
+
+
+Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+
+
 class ColumnSource(BaseModel):
-    """Where the values of one column come from: a column of the source, or a constant."""
+    """Where the values of one column come from: columns of the source, or a constant."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    source: str | None = Field(default=None, alias="from", min_length=1)
+    sources: Annotated[Names, BeforeValidator(_as_list)] | None = Field(
+        default=None, alias="from", description="A column; of several the first that has a value."
+    )
+    of: Names | None = Field(default=None, description="Columns whose values together make an identifier: a digest.")
     value: Constant | None = None
+    optional: bool = Field(default=False, description="The source may lack it, or have a list or an object there.")
+    extract: Annotated[str, AfterValidator(_known_expression)] | None = Field(
+        default=None, description="The part of a text that matches, or its first group; no match is no value."
+    )
+    pseudonym: bool = Field(default=False, description="Only a keyed pseudonym of the text lands.")
+    one_of: list[str] | None = Field(default=None, min_length=1, description="True where the text is one of these.")
     prefix: str = Field(default="", description="Put before a text.")
     format: Annotated[str, AfterValidator(_known_format)] = _ISO
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field(default="UTC", description="Of times without offset.")
@@ -54,9 +80,14 @@ class ColumnSource(BaseModel):
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnSource:
-        if (self.source is None) == (self.value is None):
-            raise ValueError('either from = "COLUMN" or value = …')
+        if sum(origin is not None for origin in (self.sources, self.of, self.value)) != 1:
+            raise ValueError('one of from = "COLUMN", of = ["COLUMN", …] or value = …')
         return self
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The source columns it takes part of its value from."""
+        return self.sources or self.of or ()
 
 
 class TableMapping(BaseModel):
@@ -71,11 +102,21 @@ class TableMapping(BaseModel):
     where: dict[str, Annotated[list[Constant], Field(min_length=1)]] = Field(
         default_factory=dict, description="Rows meant: source column to its values."
     )
+    records: str | None = Field(
+        default=None, min_length=1, description="Of a JSON document: the key below which its records stand."
+    )
+    header: Names | None = Field(
+        default=None, description="Names of the columns, for text whose first line does not say them."
+    )
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        default=None, description="Between the fields of a line; found by itself where it is not given."
+    )
+    missing: list[str] = Field(default_factory=list, description="Texts that stand for no value, such as a hyphen.")
 
     @property
     def canonical(self) -> str:
         """What takes part in telling whether a file was ingested before: everything but the description."""
-        content = self.model_dump(mode="json", exclude={"description"})
+        content = self.model_dump(mode="json", exclude={"description"}, exclude_defaults=True)
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
@@ -105,7 +146,7 @@ def same_names(domain: Domain, table: TableContract, found: Mapping[str, str]) -
     by_lower: dict[str, str] = {}
     for name in found:
         by_lower.setdefault(name.lower(), name)
-    pairs = {name: by_lower[name] for name in table.columns if name in by_lower}
+    pairs = {name: by_lower[name] for name in table.brought if name in by_lower}
     missing = [Mistake("source", name, "a column of this name", seen) for name, seen in _missing(table, pairs, found)]
     if missing:
         raise mapping_error(missing, what=f"the file's columns ({_listed(found)}) and {table.name}")
@@ -113,26 +154,38 @@ def same_names(domain: Domain, table: TableContract, found: Mapping[str, str]) -
         domain=domain.name,
         table=table.name,
         description="Columns of the same name.",
-        columns={name: ColumnSource(source=source) for name, source in pairs.items()},
+        columns={name: ColumnSource(sources=(source,)) for name, source in pairs.items()},
     )
 
 
-def check_sources(mapping: TableMapping, found: Mapping[str, str]) -> None:
+def check_sources(mapping: TableMapping, found: Mapping[str, str], has: Callable[[str], bool]) -> None:
     """
-    Check that every column a mapping reads is in the source.
+    Check that every column a mapping reads, and that is not optional, is in the source.
+
+    Args:
+        mapping: The mapping.
+        found: The source's columns, for what is said.
+        has: Whether the source has a column of that name, or a path that begins with one.
 
     Raises:
         MappingError: One or more are not; each is named with the nearest column there is.
     """
-    wanted = [(f"columns.{name}.from", one.source) for name, one in mapping.columns.items() if one.source is not None]
-    wanted += [(f"where.{name}", name) for name in mapping.where]
+    wanted: list[tuple[str, Sequence[str]]] = [(f"where.{name}", [name]) for name in mapping.where]
+    for name, one in mapping.columns.items():
+        if not one.optional:
+            wanted += [(f"columns.{name}.from", one.sources or ())] if one.sources else []
+            wanted += [(f"columns.{name}.of", [part]) for part in one.of or ()]
     mistakes = [
-        Mistake("mapping", key, f"a column of the source ({_listed(found)})", repr(name) + _nearest(name, found))
-        for key, name in wanted
-        if name not in found
+        Mistake("mapping", key, f"a column of the source ({_listed(found)})", _missing_names(names, found))
+        for key, names in wanted
+        if not any(map(has, names))
     ]
     if mistakes:
         raise mapping_error(mistakes)
+
+
+def _missing_names(names: Sequence[str], found: Mapping[str, str]) -> str:
+    return " or ".join(repr(name) + _nearest(name, found) for name in names)
 
 
 def mapping_error(mistakes: list[Mistake], what: str = "the mapping") -> MappingError:
@@ -148,7 +201,9 @@ def _misfits(mapping: TableMapping, domain: Domain, table: TableContract) -> Ite
         yield "table", repr(table.name), repr(mapping.table)
     for name, source in mapping.columns.items():
         column = table.columns.get(name)
-        if column is None:
+        if column is not None and column.joined is not None:
+            yield f"columns.{name}", f"no source: it is joined of {', '.join(column.joined)}", "one"
+        elif column is None:
             found = repr(name) + _nearest(name, table.columns)
             yield f"columns.{name}", f"a column of {table.name} ({_listed(table.columns)})", found
         else:
@@ -160,6 +215,7 @@ def _misfits(mapping: TableMapping, domain: Domain, table: TableContract) -> Ite
 def _option_misfits(key: str, source: ColumnSource, column_type: str) -> Iterator[tuple[str, str, str]]:
     """Options that mean nothing for a column of that type."""
     fits = {"prefix": "string", "add": "timestamp", "timezone": "timestamp", "format": "timestamp", "round": "decimal"}
+    fits |= {"pseudonym": "string", "of": "string", "one_of": "boolean"}
     for option in sorted(source.model_fields_set & set(fits)):
         if not column_type.startswith(fits[option]):
             yield f"{key}.{option}", f"this option on a {fits[option]} only", f"a column of type {column_type}"
@@ -167,7 +223,7 @@ def _option_misfits(key: str, source: ColumnSource, column_type: str) -> Iterato
 
 def _missing(table: TableContract, mapped: Mapping[str, Any], found: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Columns that must have a source and have none; ``observed_at`` may come from the ingest's clock."""
-    for name, column in table.columns.items():
+    for name, column in table.brought.items():
         if name not in mapped and not column.nullable and name != "observed_at":
             yield name, "nothing" + _nearest(name, found)
 

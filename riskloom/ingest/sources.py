@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import json
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from riskloom.errors import ContractError
+from riskloom.ingest.documents import JsonDocument, open_document
 from riskloom.ingest.lines import TextFile
 from riskloom.ingest.sql import Parameters, quoted
 
@@ -17,9 +19,10 @@ _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".log": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -45,6 +48,22 @@ class Records:
     raw: str
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """
+    What a file does not say of itself.
+
+    Attributes:
+        records: Of a JSON document: the key below which its records stand; None where it is a list of them.
+        header: Names of a text's columns, where its first line does not say them.
+        separator: Between the fields of a line; None to find it.
+    """
+
+    records: str | None = None
+    header: tuple[str, ...] | None = None
+    separator: str | None = None
+
+
 @dataclass
 class Source:
     """
@@ -52,17 +71,36 @@ class Source:
 
     Attributes:
         path: Where it lies.
-        kind: ``csv``, ``jsonl`` or ``parquet``.
+        kind: ``csv``, ``json`` or ``parquet``.
         columns: The columns it has, name to DuckDB type; text formats have VARCHAR only.
-        text: The lines, for text formats.
+        text: The lines of text, or the records of a JSON document.
         separator: Between fields, for CSV.
+        has_header: Whether the first line of a CSV names its columns.
     """
 
     path: Path
     kind: str
     columns: dict[str, str]
-    text: TextFile | None = None
+    text: TextFile | JsonDocument | None = None
     separator: str = ","
+    has_header: bool = True
+
+    def column_of(self, name: str) -> str:
+        """The column a name means: itself, or in JSON the one that a path with dots begins with."""
+        return name if name in self.columns or self.kind != "json" else name.split(".", maxsplit=1)[0]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is a JSON document without records, of which nobody can say which columns they would have."""
+        return isinstance(self.text, JsonDocument) and self.text.records == 0
+
+    def has(self, name: str) -> bool:
+        """Whether the source has such a column."""
+        return self.column_of(name) in self.columns
+
+    def kind_of(self, name: str) -> str:
+        """DuckDB's type of a column, or of what a path leads to."""
+        return self.columns[self.column_of(name)]
 
     def records(self, connection: duckdb.DuckDBPyConnection) -> int:
         """How many records the file has; for text, how many were read."""
@@ -75,24 +113,30 @@ class Source:
         """Make a text file's lines readable, once, by the SQL of ``select``."""
         if self.text is not None:
             is_csv = self.kind == "csv"
-            reader = self.text.reader(skip_first=is_csv, fields=len(self.columns) if is_csv else 0)
+            fields = len(self.columns) if is_csv else 0
+            reader = self.text.reader(skip_first=is_csv and self.has_header, fields=fields)
             connection.register(_LINES, reader)
 
-    def select(self, used: Sequence[str], parameters: Parameters) -> Records:
+    def select(self, used: Sequence[str], parameters: Parameters, lenient: Container[str] = ()) -> Records:
         """
         SQL that yields a row a record.
+
+        Args:
+            used: Columns the source has.
+            parameters: Takes the statement's values.
+            lenient: Those of which a list or an object is no value; elsewhere it makes the record unreadable.
 
         Raises:
             ContractError: A used column holds lists or structures.
         """
         if self.kind == "csv":
             return _csv_sql(self, used, parameters)
-        if self.kind == "jsonl":
-            return _json_sql(used, parameters)
+        if self.kind == "json":
+            return _json_sql(self, used, parameters, lenient)
         return _parquet_sql(self, used, parameters)
 
 
-def open_source(path: Path, connection: duckdb.DuckDBPyConnection) -> Source:
+def open_source(path: Path, connection: duckdb.DuckDBPyConnection, layout: Layout = Layout()) -> Source:
     """
     Look at a file's name and beginning: which format, which columns.
 
@@ -108,39 +152,50 @@ def open_source(path: Path, connection: duckdb.DuckDBPyConnection) -> Source:
         known = ", ".join(_SUFFIXES)
         raise ContractError(f"{path.name}: expected a name that ends in one of {known} (text also .gz)")
     if kind == "csv":
-        return _open_csv(path)
-    return _open_jsonl(path, connection) if kind == "jsonl" else _open_parquet(path, connection)
+        return _open_csv(path, layout)
+    return _open_json(path, connection, layout) if kind == "json" else _open_parquet(path, connection)
 
 
-def _open_csv(path: Path) -> Source:
+def _open_csv(path: Path, layout: Layout) -> Source:
     text = TextFile(path)
     header = text.first_line()
     if not header.strip():
         raise ContractError(f"{path.name}: expected a line of column names, found an empty file")
-    separator = max(_SEPARATORS, key=header.count)
+    separator = layout.separator or max(_SEPARATORS, key=header.count)
     try:
         names = [name.strip() for name in next(csv.reader([header], delimiter=separator, strict=True))]
     except csv.Error as error:
         raise ContractError(f"{path.name}: expected a line of column names, found one with {error}") from error
+    text.separator = separator
+    if layout.header is not None and not set(names) <= set(layout.header):
+        columns = dict.fromkeys(layout.header, "VARCHAR")
+        return Source(path, "csv", columns, text, separator, has_header=False)
     if "" in names or len(set(names)) < len(names):
         raise ContractError(f"{path.name}: expected column names, each once, found {', '.join(map(repr, names))}")
-    text.separator = separator
     return Source(path, "csv", dict.fromkeys(names, "VARCHAR"), text, separator)
 
 
-def _open_jsonl(path: Path, connection: duckdb.DuckDBPyConnection) -> Source:
-    text = TextFile(path)
-    if text.first_line().lstrip().startswith("["):
-        raise ContractError(f"{path.name}: expected JSON lines, an object on each line, found a JSON array")
+def _open_json(path: Path, connection: duckdb.DuckDBPyConnection, layout: Layout) -> Source:
+    text = open_document(path, layout.records) or TextFile(path)
     connection.register(_LINES, text.reader(skip_first=False))
     keys = f"SELECT DISTINCT unnest(json_keys(text)) AS key FROM {_LINES} WHERE json_valid(text)"  # noqa: S608 (a constant)
     try:
         rows = connection.execute(f"{keys} ORDER BY key").fetchall()
     except duckdb.Error as error:
-        raise text.failure or ContractError(f"{path.name}: expected JSON lines, found {error}") from error
+        raise text.failure or ContractError(f"{path.name}: expected JSON, found {error}") from error
     finally:
         connection.unregister(_LINES)
-    return Source(path, "jsonl", dict.fromkeys([key for (key,) in rows], "VARCHAR"), text)
+    if not rows and text.records == 1 and _is_encoded_twice(path):
+        raise ContractError(f"{path.name}: expected JSON objects, found a text that holds JSON: encoded twice")
+    return Source(path, "json", dict.fromkeys([key for (key,) in rows], "VARCHAR"), text)
+
+
+def _is_encoded_twice(path: Path) -> bool:
+    try:
+        content = json.loads(TextFile(path).first_line())
+        return isinstance(content, str) and isinstance(json.loads(content), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _open_parquet(path: Path, connection: duckdb.DuckDBPyConnection) -> Source:
@@ -181,31 +236,48 @@ def _csv_value(position: int) -> str:
     return f"""CASE WHEN starts_with({field}, '"') THEN replace({field}[2:-2], '""', '"') ELSE {field} END"""
 
 
-def _json_sql(used: Sequence[str], parameters: Parameters) -> Records:
-    pointers = parameters.add(["/" + name.replace("~", "~0").replace("/", "~1") for name in used])
-    columns = ", ".join(f"v[{nth + 1}] AS s{nth}" for nth in range(len(used)))
+def _json_sql(source: Source, used: Sequence[str], parameters: Parameters, lenient: Container[str]) -> Records:
+    pointers = parameters.add([_pointer(name if name in source.columns else name.split(".")) for name in used])
+    columns = ", ".join(
+        f"CASE WHEN kinds[{nth + 1}] IN ('OBJECT', 'ARRAY') THEN NULL ELSE v[{nth + 1}] END AS s{nth}"
+        if name in lenient
+        else f"v[{nth + 1}] AS s{nth}"
+        for nth, name in enumerate(used)
+    )
     names = parameters.add(list(used))
+    strict = parameters.add([name not in lenient for name in used])
     sql = f"""
         SELECT line AS _row, text, is_json, {columns}, CASE
             WHEN problem IS NOT NULL THEN problem
+            WHEN is_json AND starts_with(ltrim(text), '"') AND ltrim(json_extract_string(text, '$'))[1] IN ('{{', '[')
+                THEN 'line: expected a JSON object, found a text that holds JSON: encoded twice'
             WHEN NOT is_json THEN 'line: expected a JSON object, found ' || left(text, 60)
             WHEN NOT starts_with(ltrim(text), '{{') THEN 'line: expected a JSON object, found ' || left(text, 60)
-            WHEN nested > 0 THEN {names}[nested] || ': expected one value, found ' || v[nested]
+            WHEN nested > 0 THEN {names}[nested] || ': expected one value, found ' || left(v[nested], 60)
         END AS _problem
         FROM (
             SELECT *, CASE WHEN has_nested THEN list_position(list_transform(
-                json_type(text, {pointers}), lambda kind: kind IN ('OBJECT', 'ARRAY')), true) END AS nested
+                kinds, lambda kind, nth: {strict}[nth] AND kind IN ('OBJECT', 'ARRAY')), true) END AS nested
             FROM (
-                SELECT line, problem, text, is_json,
-                    CASE WHEN is_json THEN json_extract_string(text, {pointers}) END AS v,
-                    is_json AND regexp_matches(ltrim(text), '^.[^{{\\[]*[{{\\[]') AS has_nested
+                SELECT *, CASE WHEN has_nested THEN json_type(text, {pointers}) END AS kinds
                 FROM (
-                    SELECT line, problem, text, coalesce(json_valid(text), false) AS is_json
-                    FROM (SELECT line, problem, rtrim(text, chr(10) || chr(13)) AS text FROM {_LINES})
+                    SELECT line, problem, text, is_json,
+                        CASE WHEN is_json THEN json_extract_string(text, {pointers}) END AS v,
+                        is_json AND regexp_matches(ltrim(text), '^.[^{{\\[]*[{{\\[]') AS has_nested
+                    FROM (
+                        SELECT line, problem, text, coalesce(json_valid(text), false) AS is_json
+                        FROM (SELECT line, problem, rtrim(text, chr(10) || chr(13)) AS text FROM {_LINES})
+                    )
                 )
             )
         )"""  # noqa: S608 (identifiers are quoted, values bound)
     return Records(sql, ("text", "is_json"), "CASE WHEN is_json THEN CAST(text AS JSON) ELSE to_json(text) END")
+
+
+def _pointer(keys: str | Sequence[str]) -> str:
+    """A JSON pointer (RFC 6901) to a key, or along several."""
+    parts = [keys] if isinstance(keys, str) else keys
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def _parquet_sql(source: Source, used: Sequence[str], parameters: Parameters) -> Records:

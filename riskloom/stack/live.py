@@ -63,7 +63,8 @@ def read_events(domain: Domain, folder: Path, limit: int) -> list[dict[str, Any]
     import pyarrow.parquet as pq  # noqa: PLC0415 - takes half a second
 
     table = pq.read_table(folder / domain.subject.event_table).sort_by(_STAMPED).slice(0, limit)
-    return [{name: _as_json(value) for name, value in row.items() if name != _STAMPED} for row in table.to_pylist()]
+    sent = [name for name in domain.event_table.brought if name != _STAMPED]
+    return [{name: _as_json(row[name]) for name in sent} for row in table.to_pylist()]
 
 
 def wait_until_scored(url: str, domain: Domain, seconds: float) -> None:

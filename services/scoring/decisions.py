@@ -109,13 +109,14 @@ class Decider:
         Decide one event, and keep the decision before it is answered.
 
         Args:
-            event: Values by column of the domain's event table, without the time it was observed.
+            event: Values by column of the domain's event table, without the time it was observed and what is joined.
 
         Raises:
             RefusalError: There is no model, or the decision could not be kept.
         """
         started = self._ticks()
         champion = self._champion()
+        event = {**event, **self._domain.event_table.joined_values(event)}
         reading = await self._features.decide(event, champion.views, now=self._clock())
         scored = self._score({**event, STAMPED: reading.at}, reading, champion)
         decision = await self._judge(event, reading, scored, champion)

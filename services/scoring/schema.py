@@ -21,7 +21,7 @@ def request_model(domain: Domain) -> type[BaseModel]:
     """The model of one event of the domain, strict, without the column the service stamps."""
     fields: dict[str, Any] = {
         name: (_annotation(column), None if column.nullable else ...)
-        for name, column in domain.event_table.columns.items()
+        for name, column in domain.event_table.brought.items()
         if name != STAMPED
     }
     title = "".join(part.capitalize() for part in domain.name.split("_"))
@@ -31,7 +31,7 @@ def request_model(domain: Domain) -> type[BaseModel]:
 
 def example(domain: Domain) -> dict[str, JsonValue]:
     """A request that is answered: what the contract gives as examples."""
-    return {name: _example(name, column) for name, column in domain.event_table.columns.items() if name != STAMPED}
+    return {name: _example(name, column) for name, column in domain.event_table.brought.items() if name != STAMPED}
 
 
 def read_event(model: type[BaseModel], content: object) -> dict[str, Any]:
@@ -80,6 +80,8 @@ def _json_schema(column: Column) -> dict[str, object]:
         schema |= {"type": "string", "minLength": 0 if column.nullable else 1, "maxLength": column.max_length}
         if column.allowed is not None:
             schema["enum"] = [*column.allowed]
+        if column.pattern is not None:
+            schema["pattern"] = f"^(?:{column.pattern})$"
     elif kind == "decimal":
         schema["anyOf"] = [{"type": "number", **bounds}, {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}]
         schema["description"] = f"{column.description} Exact, {column.type}."

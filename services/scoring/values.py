@@ -66,6 +66,7 @@ def reader(column: Column) -> Reader:
 def _string(column: Column) -> Reader:
     shortest = 0 if column.nullable else 1
     expected = f"a string of {shortest} to {column.max_length} characters"
+    pattern = re.compile(column.pattern) if column.pattern is not None else None
 
     def read(value: object) -> str:
         if not isinstance(value, str):
@@ -76,6 +77,8 @@ def _string(column: Column) -> Reader:
             raise MismatchError("a string without control characters", "a control character or half a surrogate pair")
         if column.allowed is not None and value not in column.allowed:
             raise MismatchError(f"one of {', '.join(column.allowed)}", _quoted(value))
+        if pattern is not None and not pattern.fullmatch(value):
+            raise MismatchError(f"a string that matches {column.pattern}", _quoted(value))
         return value
 
     return read

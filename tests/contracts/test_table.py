@@ -48,6 +48,12 @@ def test_unknown_types_are_refused(kind: object) -> None:
         ({"type": "string", "minimum": 1}, "on a number"),
         ({"type": "double", "allowed": ["a"]}, "on a string"),
         ({"type": "string", "max_lenght": 3}, "Extra inputs"),
+        ({"type": "double", "pattern": "a"}, "on a string"),
+        ({"type": "string", "pattern": "("}, "a regular expression"),
+        ({"type": "string", "joined": ["order_id", "extra"]}, "nullable"),
+        ({"type": "string", "nullable": True, "joined": ["order_id"]}, "at least 2"),
+        ({"type": "string", "nullable": True, "joined": ["order_id", "observed_at"]}, "joined of text columns"),
+        ({"type": "string", "nullable": True, "joined": ["order_id", "extra"]}, "joined of text columns"),
     ],
 )
 def test_bounds_must_fit_the_type(column: dict[str, Any], message: str) -> None:
@@ -80,3 +86,14 @@ def test_all_mistakes_of_a_file_are_reported_with_their_keys() -> None:
     assert set(mistakes) == {"description", "keys", "key", "columns"}
     assert str(mistakes["key"]) == "orders.toml: key: expected a value, found nothing"
     assert mistakes["keys"].expected == "no key of this name"
+
+
+def test_a_joined_column_is_made_of_others_and_brought_by_nobody() -> None:
+    """Its parts with a bar between them; where one is missing, so is it."""
+    pair = {"type": "string", "nullable": True, "joined": ["order_id", "shop"]}
+    table = contract(shop={**NAME, "nullable": True}, pair=pair | {"description": "Order and shop."})
+    assert "pair" not in table.brought
+    assert set(table.columns) - set(table.brought) == {"pair"}
+    assert table.joined_values({"order_id": "o1", "shop": "s"}) == {"pair": "o1|s"}
+    assert table.joined_values({"order_id": "o1", "shop": None}) == {"pair": None}
+    assert table.joined_values({"order_id": "o1", "shop": ""}) == {"pair": None}

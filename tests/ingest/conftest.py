@@ -36,6 +36,25 @@ READINGS = TableContract.model_validate(
         },
     }
 )
+PAIRS = TableContract.model_validate(
+    {
+        "name": "lab__pairs",
+        "description": "Rooms and what stands in them.",
+        "key": ("room",),
+        "columns": {
+            "room": {"type": "string", "description": "Which room it is.", "pattern": "[a-z]+", "max_length": 8},
+            "thing": {"type": "string", "description": "What stands there.", "nullable": True},
+            "pair": {
+                "type": "string",
+                "description": "The room and the thing.",
+                "nullable": True,
+                "joined": ("room", "thing"),
+                "max_length": 12,
+            },
+            **TIMES,
+        },
+    }
+)
 SENSORS = TableContract.model_validate(
     {
         "name": "lab__sensors",
@@ -122,7 +141,7 @@ class Laboratory:
 def laboratory(tmp_path: Path) -> Laboratory:
     """An empty laboratory."""
     domain = next(iter(load_catalog().values()))
-    tables = {**domain.tables, READINGS.name: READINGS, SENSORS.name: SENSORS}
+    tables = {**domain.tables, READINGS.name: READINGS, SENSORS.name: SENSORS, PAIRS.name: PAIRS}
     return Laboratory(domain.model_copy(update={"tables": tables}), tmp_path / "home")
 
 

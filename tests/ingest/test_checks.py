@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from riskloom.errors import MappingError
 from tests.ingest.conftest import CLOCK, Laboratory, assert_adds_up
 
 GOOD = {
@@ -206,3 +207,24 @@ def test_the_clock_stands_in_for_observed_at(laboratory: Laboratory) -> None:
     report = laboratory.ingest(laboratory.file("a.jsonl", f"{json.dumps(row)}\n{json.dumps(late)}\n"))
     assert (report.landed, report.quarantined) == (1, 1)
     assert laboratory.landed("observed_at") == [(CLOCK.replace(tzinfo=None),)]
+
+
+def test_a_joined_column_is_made_here_whatever_the_file_says(laboratory: Laboratory) -> None:
+    """Of its parts, with a bar; empty where one is; too long like any text; a file's own column is not looked at."""
+    rows = ["hall,desk,x", "attic,,x", "cellar,bookshelf,x", "Hall,desk,x"]
+    text = "room,thing,pair,effective_at\n" + "\n".join(f"{row},2026-01-01" for row in rows)
+    report = laboratory.ingest(laboratory.file("a.csv", text), table="lab__pairs")
+    assert report.files[0].ignored_columns == ("pair",)
+    assert laboratory.landed("room, pair", "lab__pairs") == [("attic", None), ("hall", "hall|desk")]
+    assert laboratory.quarantined(table="lab__pairs") == [
+        (4, ["pair: expected at most 12 characters, found 'cellar|bookshelf'"]),
+        (5, ["room: expected a text like [a-z]+, found 'Hall'"]),
+    ]
+
+
+def test_a_mapping_says_nothing_of_a_joined_column(laboratory: Laboratory) -> None:
+    """It follows from its parts, so a source for it is a mistake."""
+    text = f'domain = "{laboratory.domain.name}"\ntable = "lab__pairs"\ndescription = "For a test only."\n[columns]\n'
+    text += 'room = "r"\npair = "p"\neffective_at = "t"\n'
+    with pytest.raises(MappingError, match="expected no source: it is joined of room, thing"):
+        laboratory.ingest(table="lab__pairs", mapping=laboratory.file("m.toml", text))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from riskloom.catalog import Domain, load_catalog
-from riskloom.errors import MappingError
-from riskloom.ingest import RefusedFilesError
+from riskloom.errors import ConfigError, MappingError
+from riskloom.ingest import RefusedFilesError, ensure_pseudonym_key, pseudonym
 from riskloom.ingest.mapping import read_mapping
 from tests.ingest.conftest import Laboratory
 
@@ -110,8 +112,8 @@ def test_all_mistakes_are_reported_together(laboratory: Laboratory) -> None:
     ("text", "says"),
     [
         ("[columns", "(whole file): expected a mapping as TOML in UTF-8"),
-        ("[columns]\namount = {}", 'columns.amount: expected either from = "COLUMN" or value = …'),
-        ('[columns]\namount = { from = "A", value = 1 }', "columns.amount: expected either"),
+        ("[columns]\namount = {}", 'columns.amount: expected one of from = "COLUMN"'),
+        ('[columns]\namount = { from = "A", value = 1 }', "columns.amount: expected one of from"),
         ('[columns]\namount = { from = "A", formt = "x" }', "columns.amount.formt: expected no key of this name"),
         ('[columns]\neffective_at = { from = "A", timezone = "Mars" }', "expected a time zone such as"),
         ('[columns]\neffective_at = { from = "A", format = "epoch" }', "expected one of iso, epoch_s"),
@@ -144,3 +146,116 @@ def test_shipped_mappings_fit_their_tables(domain: Domain, path: Path) -> None:
     """Every mapping a domain brings is without mistake."""
     table = next(name for name in domain.tables if f'"{name}"' in path.read_text(encoding="utf-8"))
     assert read_mapping(path, domain, domain.tables[table]).table == table
+
+
+SENSOR_TOP = 'domain = "{domain}"\ntable = "lab__sensors"\ndescription = "For a test only."\n'
+
+
+def sensor_mapping(laboratory: Laboratory, text: str) -> Path:
+    """A mapping file for the table of sensors."""
+    return laboratory.file("sensors.toml", SENSOR_TOP.format(domain=laboratory.domain.name) + text)
+
+
+FLOWS = """
+separator = " "
+header = ["id", "where", "when"]
+missing = ["-"]
+[columns]
+sensor_id = { of = ["id", "when"] }
+place = { from = "where", extract = '^([a-z]+)' }
+effective_at = { from = "when", format = "epoch_s" }
+"""
+
+
+@pytest.mark.parametrize("first", ["", "when id where\n"])
+def test_text_without_names_gets_them_from_the_mapping(laboratory: Laboratory, first: str) -> None:
+    """Fields by spaces; a first line that says the names is taken at its word, in its order."""
+    rows = ["s1 hall-7 1767225600", "s2 - 1767225600", "s3 attic 1767225600"]
+    if first:
+        rows = [" ".join(row.split()[-1:] + row.split()[:2]) for row in rows]
+    source = laboratory.file("a.log", first + "\n".join(rows))
+    report = laboratory.ingest(source, table="lab__sensors", mapping=sensor_mapping(laboratory, FLOWS))
+    assert (report.read, report.landed) == (3, 2)
+    found = laboratory.landed("place, effective_at", "lab__sensors")
+    assert sorted(found) == [("attic", datetime(2026, 1, 1)), ("hall", datetime(2026, 1, 1))]  # noqa: DTZ001
+    ((reasons,),) = laboratory.quarantined("reasons", "lab__sensors")
+    assert reasons == ["place: expected a value, found nothing"]
+
+
+def test_several_values_make_one_identifier(laboratory: Laboratory) -> None:
+    """The same values give the same digest, others another, and where a value ends matters."""
+    rows = ["a b 1767225600", "a c 1767225600", "a b 1767225601"]
+    source = laboratory.file("a.log", "\n".join(rows))
+    laboratory.ingest(source, table="lab__sensors", mapping=sensor_mapping(laboratory, FLOWS))
+    found = [name for (name,) in laboratory.landed("sensor_id", "lab__sensors")]
+    assert len(set(found)) == len(found) == 2, laboratory.quarantined("row_number, reasons", "lab__sensors")
+    assert all(len(name) == 32 for name in found)
+    expected = hashlib.sha256(b"a\x1f1767225600").hexdigest()[:32]
+    assert expected in found
+
+
+def test_people_land_as_keyed_pseudonyms(laboratory: Laboratory) -> None:
+    """The name is nowhere in what lands; the same name under one key joins, under another key it does not."""
+    text = 'sensor_id = { from = "id", pseudonym = true, prefix = "p-" }\nplace = "where"\neffective_at = "when"\n'
+    mapping = sensor_mapping(laboratory, "[columns]\n" + text)
+    source = laboratory.file("a.csv", "id,where,when\nanna@example.com,hall,2026-01-01\n")
+    with pytest.raises(ConfigError, match="expected their key, found none"):
+        laboratory.ingest(source, table="lab__sensors", mapping=mapping)
+    key = b"k" * 32
+    laboratory.ingest(source, table="lab__sensors", mapping=mapping, pseudonym_key=key)
+    ((found,),) = laboratory.landed("sensor_id", "lab__sensors")
+    assert found == pseudonym("anna@example.com", "p-", key)
+    assert found == "p-" + hmac.new(key, b"anna@example.com", "sha256").hexdigest()[:32]
+    assert found != pseudonym("anna@example.com", "p-", b"l" * 32)
+    assert (
+        pseudonym("anna@example.com", "p-", b"k" * 100)
+        == "p-" + (hmac.new(b"k" * 100, b"anna@example.com", "sha256").hexdigest()[:32])
+    )
+    assert b"anna" not in laboratory.landed_files("lab__sensors")[0].read_bytes()
+
+
+def test_the_key_of_pseudonyms_is_made_once_and_kept_close(tmp_path: Path) -> None:
+    """It stays the same, and a key that others can read is refused."""
+    key = ensure_pseudonym_key(tmp_path / "keys")
+    assert ensure_pseudonym_key(tmp_path / "keys") == key
+    path = tmp_path / "keys" / "pseudonyms.key"
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="expected permissions 600"):
+        ensure_pseudonym_key(tmp_path / "keys")
+    path.chmod(0o600)
+    path.write_bytes(b"short")
+    with pytest.raises(ConfigError, match="expected a key of 32 bytes"):
+        ensure_pseudonym_key(tmp_path / "keys")
+
+
+def test_a_boolean_may_say_whether_a_text_is_one_of_some(laboratory: Laboratory) -> None:
+    """True for the texts named, false for others, nothing where there is no text."""
+    columns = COLUMNS.replace(
+        "is_ok = { value = true }", 'is_ok = { from = "K", one_of = ["x", "y"], optional = true }'
+    )
+    source = laboratory.file("a.csv", "ID,SUM,WHEN,K\n1,1,2026-01-01,x\n2,1,2026-01-01,z\n3,1,2026-01-01,\n")
+    laboratory.ingest(source, mapping=write(laboratory, columns))
+    assert laboratory.landed("reading_id, is_ok") == [("x-1", True), ("x-2", False), ("x-3", None)]
+    again = laboratory.file("b.csv", "ID,SUM,WHEN\n4,1,2026-01-01\n")
+    laboratory.ingest(again, mapping=write(laboratory, columns))
+    assert ("x-4", None) in laboratory.landed("reading_id, is_ok")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('kind = { from = "K", extract = "(" }', "columns.kind.extract: expected a regular expression"),
+        ('amount = { of = ["A", "B"] }', "columns.amount.of: expected this option on a string only"),
+        (
+            'amount = { from = "A", pseudonym = true }',
+            "columns.amount.pseudonym: expected this option",
+        ),
+        ('kind = { from = "A", one_of = ["x"] }', "columns.kind.one_of: expected this option on a boolean only"),
+        ("kind = { from = [] }", "columns.kind.from: expected"),
+    ],
+)
+def test_options_that_make_no_sense_are_named(laboratory: Laboratory, text: str, says: str) -> None:
+    """Each with its key and what was expected."""
+    with pytest.raises(MappingError) as caught:
+        laboratory.ingest(mapping=write(laboratory, "[columns]\n" + text))
+    assert says in str(caught.value)

@@ -188,11 +188,12 @@ def server(built_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def event(domain: Domain, entity: str) -> dict[str, object]:
     """The documented example, with every string that could be a join key naming the entity."""
-    columns = domain.event_table.columns
-    return {
-        name: entity if columns[name].type == "string" and columns[name].allowed is None else value
-        for name, value in example(domain).items()
+    free = {
+        name
+        for name, column in domain.event_table.columns.items()
+        if column.type == "string" and column.allowed is None and column.pattern is None
     }
+    return {name: entity if name in free else value for name, value in example(domain).items()}
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:

@@ -19,7 +19,7 @@ def test_every_domain_has_its_typed_route(server: Server) -> None:
         route = document["paths"][f"/v1/domains/{name}/score"]["post"]
         content = route["requestBody"]["content"]["application/json"]
         schema = document["components"]["schemas"][content["schema"]["$ref"].rsplit("/", 1)[1]]
-        columns = domain.event_table.columns
+        columns = domain.event_table.brought
         assert set(schema["properties"]) == set(columns) - {"observed_at"}
         assert set(schema["required"]) == {n for n, c in columns.items() if not c.nullable and n != "observed_at"}
         assert schema["additionalProperties"] is False

@@ -137,3 +137,11 @@ def test_allowed_values_are_listed() -> None:
     """A value outside the list is told with the list."""
     with pytest.raises(MismatchError, match="one of card, cash, found 'coin'"):
         reader(column("string", allowed=["card", "cash"]))("coin")
+
+
+def test_a_pattern_is_kept_by_the_whole_text() -> None:
+    """A part that matches is not enough."""
+    read = reader(column("string", pattern="[A-Z]{2}"))
+    assert read("DE") == "DE"
+    with pytest.raises(MismatchError, match="a string that matches"):
+        read("DEU")

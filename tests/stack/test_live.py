@@ -116,7 +116,7 @@ def test_live_events_are_what_the_request_takes(domain: Domain, tmp_path: Path) 
     events = read_events(domain, source.live, limit=20)
 
     assert len(events) == 20
-    assert all(set(event) == set(domain.event_table.columns) - {"observed_at"} for event in events)
+    assert all(set(event) == set(domain.event_table.brought) - {"observed_at"} for event in events)
     json.dumps(events)
     assert all(isinstance(event[domain.subject.amount], str | float) for event in events)
     times = [datetime.fromisoformat(event["effective_at"]) for event in events]
