@@ -42,7 +42,7 @@ class Value:
 
 def used_columns(mapping: TableMapping) -> list[str]:
     """The source columns a mapping reads, each once."""
-    wanted = [one.source for one in mapping.columns.values() if one.source is not None]
+    wanted = [source for one in mapping.columns.values() for source in one.sources or ()]
     return list(dict.fromkeys([*wanted, *mapping.where]))
 
 
@@ -102,10 +102,28 @@ def _given(
 ) -> Value:
     if source is None:
         return Value(clock, "TIMESTAMP") if name == "observed_at" else Value("NULL::VARCHAR", "VARCHAR")
-    if source.source is not None:
-        return values[source.source]
+    if source.sources is not None:
+        return _together(
+            [_without(values[one], source.missing, parameters) for one in source.sources], source, parameters
+        )
     text = str(source.value).lower() if isinstance(source.value, bool) else str(source.value)
     return Value(f"CAST({parameters.add(text)} AS VARCHAR)", "VARCHAR")
+
+
+def _without(value: Value, missing: tuple[str, ...], parameters: Parameters) -> Value:
+    """The value, or none where its text is one of those that mean so."""
+    if not missing:
+        return value
+    texts = ", ".join(parameters.add(text) for text in missing)
+    return Value(f"CASE WHEN {value.text} NOT IN ({texts}) THEN {value.sql} END", value.kind)
+
+
+def _together(parts: list[Value], source: ColumnSource, parameters: Parameters) -> Value:
+    """One value, or the texts of several with the separator between them: nothing where one of them is missing."""
+    if len(parts) == 1:
+        return parts[0]
+    between = f" || {parameters.add(source.separator)} || " if source.separator else " || "
+    return Value(f"({between.join(part.text for part in parts)})", "VARCHAR")
 
 
 def _converted(given: Value, column: Column, source: ColumnSource, parameters: Parameters) -> str:

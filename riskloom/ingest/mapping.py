@@ -35,16 +35,24 @@ def _known_format(text: str) -> str:
 
 
 def _with_table(value: object) -> object:
-    """A plain text stands for ``{ from = text }``."""
-    return {"from": value} if isinstance(value, str) else value
+    """A plain text, or a list of them, stands for ``{ from = … }``."""
+    return {"from": value} if isinstance(value, str | list) else value
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
 
 
 class ColumnSource(BaseModel):
-    """Where the values of one column come from: a column of the source, or a constant."""
+    """Where the values of one column come from: a column of the source, several put together, or a constant."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    source: str | None = Field(default=None, alias="from", min_length=1)
+    sources: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...] | None, BeforeValidator(_as_list), Field(min_length=1)
+    ] = Field(default=None, alias="from", description="A column, or several whose texts are put together.")
+    separator: str = Field(default="/", description="Between the texts of several columns.")
+    missing: tuple[str, ...] = Field(default=(), description='Texts that mean no value, such as "N/A".')
     value: Constant | None = None
     prefix: str = Field(default="", description="Put before a text.")
     format: Annotated[str, AfterValidator(_known_format)] = _ISO
@@ -54,8 +62,12 @@ class ColumnSource(BaseModel):
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnSource:
-        if (self.source is None) == (self.value is None):
+        if (self.sources is None) == (self.value is None):
             raise ValueError('either from = "COLUMN" or value = …')
+        if "separator" in self.model_fields_set and len(self.sources or ()) < 2:  # noqa: PLR2004 - one has no between
+            raise ValueError('a separator between several columns, as in from = ["ORDER", "ITEM"]')
+        if self.missing and self.sources is None:
+            raise ValueError("texts that mean no value in a column of the source, not in a constant")
         return self
 
 
@@ -113,7 +125,7 @@ def same_names(domain: Domain, table: TableContract, found: Mapping[str, str]) -
         domain=domain.name,
         table=table.name,
         description="Columns of the same name.",
-        columns={name: ColumnSource(source=source) for name, source in pairs.items()},
+        columns={name: ColumnSource(sources=(source,)) for name, source in pairs.items()},
     )
 
 
@@ -124,7 +136,7 @@ def check_sources(mapping: TableMapping, found: Mapping[str, str]) -> None:
     Raises:
         MappingError: One or more are not; each is named with the nearest column there is.
     """
-    wanted = [(f"columns.{name}.from", one.source) for name, one in mapping.columns.items() if one.source is not None]
+    wanted = [(f"columns.{name}.from", source) for name, one in mapping.columns.items() for source in one.sources or ()]
     wanted += [(f"where.{name}", name) for name in mapping.where]
     mistakes = [
         Mistake("mapping", key, f"a column of the source ({_listed(found)})", repr(name) + _nearest(name, found))
