@@ -204,10 +204,15 @@
       greatest(
         least(billed.billed_before + billed.quantity - coalesce(known.accepted_quantity, 0), billed.quantity), 0
       ) as over_received,
-      greatest(
-        least(billed.billed_before + billed.quantity - versions.quantity, billed.quantity), 0
-      ) as over_ordered,
-      greatest(billed.unit_price - versions.agreed_price, 0) as over_price
+      -- `least` and `greatest` pass over what is null, so what is not known is said apart
+      case
+        when versions.quantity is null then 0
+        else greatest(least(billed.billed_before + billed.quantity - versions.quantity, billed.quantity), 0)
+      end as over_ordered,
+      greatest(billed.unit_price - versions.agreed_price, 0) as over_price,
+      coalesce(
+        billed.unit_price, cast(billed.amount / nullif(billed.quantity, 0) as decimal(24, 6))
+      ) as price
     from billed
     left join known on billed.invoice_line_id = known.invoice_line_id
     left join versions on billed.order_line_id = versions.order_line_id and known.version = versions.version
@@ -216,8 +221,8 @@
   compared as (
     select
       beside.*,
-      {{ within_limits('over_received', 'accepted_quantity', 'coalesce(unit_price, 0)', 'quantity_received') }} as is_received,
-      {{ within_limits('over_ordered', 'ordered_quantity', 'coalesce(unit_price, 0)', 'quantity_ordered') }} as is_ordered,
+      {{ within_limits('over_received', 'accepted_quantity', 'coalesce(price, 0)', 'quantity_received') }} as is_received,
+      {{ within_limits('over_ordered', 'ordered_quantity', 'coalesce(price, 0)', 'quantity_ordered') }} as is_ordered,
       {{ within_limits('over_price', 'agreed_price', 'quantity', 'price') }} as is_price_agreed,
       limits.tax_percent,
       limits.tax_limit
@@ -247,7 +252,7 @@
       *,
       greatest(
         case when is_received then 0 else over_received end,
-        case when is_ordered then 0 else coalesce(over_ordered, 0) end
+        case when is_ordered then 0 else over_ordered end
       ) as uncovered,
       is_sent_again or (is_repeated and has_order and not is_received) as is_duplicate
     from compared
@@ -264,7 +269,7 @@
         when quantity is null or unit <> ordered_unit then 'not_comparable'
         when not is_received and over_received >= quantity then 'awaiting_receipt'
         when uncovered > 0 and not is_price_agreed then 'price_and_quantity'
-        when not is_received and over_received >= coalesce(over_ordered, 0) then 'over_received'
+        when not is_received and over_received >= over_ordered then 'over_received'
         when uncovered > 0 then 'over_ordered'
         when not is_price_agreed then 'price'
       end as difference,
@@ -274,7 +279,7 @@
         else least(
           amount,
           cast(
-            round((quantity - uncovered) * (case when is_price_agreed then unit_price else agreed_price end), 2)
+            round((quantity - uncovered) * (case when is_price_agreed then price else agreed_price end), 2)
             as decimal(18, 2)
           )
         )

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - as tables hold times
-END = datetime(2026, 3, 1, tzinfo=UTC)
+END = datetime(2026, 4, 1, tzinfo=UTC)
 CENT = Decimal("0.01")
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -70,7 +70,7 @@ def _bill(rng: random.Random, line: str, price: Decimal) -> Row:
         "unit_price": billed,
         "amount": rng.choice([amount] * 15 + [-amount]),
         "unit": rng.choice(["EA"] * 12 + ["CS"]),
-        "tax_amount": rng.choice([None, _cents(amount / 5)]),
+        "tax_amount": rng.choice([None, _cents(amount / 5), _cents(amount / 5), _cents(amount / 4)]),
         "tax_rate": 20,
         "currency": rng.choice(["USD"] * 12 + ["EUR"]),
         "invoice_number": rng.choice(["1", "1", "2", None]),
@@ -111,10 +111,10 @@ def match(tables: Tables, bill: Row, at: datetime) -> Match:
     if bill["amount"] < 0:
         return Match("credit", Decimal(bill["amount"]) + Decimal(bill["tax_amount"] or 0))
     order = _order(tables, bill, at)
-    kept, before = _kept(tables, bill, at), _billed_before(tables, bill)
+    left, before = kept(tables, bill, at), _billed_before(tables, bill)
     quantity = Decimal(bill["quantity"] or 0)
-    missing = max(min(before + quantity - kept, quantity), Decimal(0))
-    is_received = bill["quantity"] is None or _is_within(missing, kept, bill["unit_price"], "quantity_received")
+    missing = max(min(before + quantity - left, quantity), Decimal(0))
+    is_received = bill["quantity"] is None or _is_within(missing, left, bill["unit_price"], "quantity_received")
     same = [one for one in tables["bills"] if _content(one) == _content(bill)]
     is_second = order is not None and not is_received and any(_place(one) < _place(bill) for one in same)
     if _is_again(tables, bill) or is_second:
@@ -187,7 +187,9 @@ def _order(tables: Tables, bill: Row, at: datetime) -> Row | None:
     return max(known, key=lambda one: one["observed_at"], default=None)
 
 
-def _kept(tables: Tables, bill: Row, at: datetime) -> Decimal:
+def kept(tables: Tables, bill: Row, at: datetime) -> Decimal:
+    """What was received and not sent back of a line's order line, as known strictly before ``at``."""
+
     def total(name: str) -> int:
         return sum(
             int(one["quantity"])

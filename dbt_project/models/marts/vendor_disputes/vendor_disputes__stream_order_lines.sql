@@ -4,7 +4,7 @@ select
     versions.order_line_id,
     versions.vendor_item_id,
     cast(versions.quantity * 1000 as bigint) as quantity,
-    cast(versions.unit_price / coalesce(versions.price_basis, 1) * 10000 as bigint) as unit_price,
+    cast(round(versions.unit_price / coalesce(versions.price_basis, 1) * 10000) as bigint) as unit_price,
     cast(versions.tax_rate * 10000 as bigint) as tax_rate,
     {{ epoch_us('versions.effective_at') }} as effective_us,
     coalesce(entries.entered_us, versions.observed_us) as observed_us
