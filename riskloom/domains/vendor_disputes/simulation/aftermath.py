@@ -158,7 +158,8 @@ def deduct(plan: SimulationPlan, block: Block, lines: Lines, bills: Billing, dis
     is_late = (bills.returned > 0) & ~bills.is_return_early
     back = np.flatnonzero(is_late & chance(rng, len(is_late), _CREDITED))
     value = bills.amount[back] * (bills.returned[back] / np.maximum(bills.billed[back], bills.returned[back]))
-    made = returned_at(lines, bills)[back] + (rng.gamma(2.0, 4.0, len(back)) * DAY).astype(np.int64)
+    # by then even the slowest return is recorded
+    made = returned_at(lines, bills)[back] + ((9 + rng.gamma(1.5, 3.0, len(back))) * DAY).astype(np.int64)
     return Deductions(
         line=np.concatenate([disputes.line[granted], back]),
         is_return=np.concatenate([np.zeros(len(granted), dtype=np.bool_), np.ones(len(back), dtype=np.bool_)]),

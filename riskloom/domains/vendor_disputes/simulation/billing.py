@@ -60,7 +60,8 @@ def bill(plan: SimulationPlan, people: Population, block: Block, orders: Orders,
     items, sold = people.items, orders.sold[order]
     agreed = items.price_at(sold, np.minimum(goods, lines.arrived))
     shipped, received, quantity, due = _quantities(rng, cause, lines, is_by_weight(items.unit[sold]), items.case[sold])
-    returned, is_early = _returns(rng, cause, received)
+    # without an order line there is nothing a return could name
+    returned, is_early = _returns(rng, cause, np.where(orders.has_order[order], received, 0))
     due = np.where(is_early, np.maximum(due - returned, 0), due)
     nets_off = is_early & (cause != Cause.RETURN)  # an honest vendor bills what was kept
     quantity = np.where(nets_off, np.maximum(quantity - returned, 0), quantity)
@@ -145,7 +146,7 @@ def _returns(rng: np.random.Generator, cause: Ints, received: Ints) -> tuple[Int
     returned = np.maximum(np.floor(received * share / step), 1).astype(np.int64) * step
     is_early = is_wrong | chance(rng, count, 0.35)
     # of what is billed something must be left, or there is nothing to bill
-    most = np.where(is_wrong, received, received - step)
+    most = np.where(is_wrong, received, np.maximum(received - step, 0))
     returned = np.where(goes_back, np.minimum(returned, most), 0)
     return returned, is_early & (returned > 0)
 
