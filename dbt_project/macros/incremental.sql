@@ -86,3 +86,13 @@
   {%- endfor -%}
   {{ exceptions.raise_compiler_error("no source " ~ item[0] ~ "." ~ item[1] ~ " with meta.domain") }}
 {%- endmacro %}
+
+
+{#- The fingerprint of a seed's file as a whole number, for `parameters`: another content has another. -#}
+{% macro seed_fingerprint(name) -%}
+  {%- if not execute -%}{{ return(0) }}{%- endif -%}
+  {%- for node in graph.nodes.values() if node.resource_type == 'seed' and node.name == name -%}
+    {{ return((node.checksum.checksum[:15]) | int(base=16)) }}
+  {%- endfor -%}
+  {{ exceptions.raise_compiler_error("no seed " ~ name) }}
+{%- endmacro %}

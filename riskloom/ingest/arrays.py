@@ -27,7 +27,12 @@ def timestamps(microseconds: NDArray[np.int64]) -> pa.Array:
 
 def money(cents: NDArray[np.int64], *, precision: int = 18) -> pa.Array:
     """Amounts in hundredths (not negative) as exact decimals of scale 2."""
+    return decimals(cents, scale=2, precision=precision)
+
+
+def decimals(units: NDArray[np.int64], *, scale: int, precision: int = 18) -> pa.Array:
+    """Whole numbers of the smallest unit (not negative), such as thousandths, as exact decimals of that scale."""
     # A 128-bit little-endian number whose upper half is zero is the lower half followed by eight zero bytes.
-    words = np.zeros((len(cents), 2), dtype="<i8")
-    words[:, 0] = cents
-    return pa.Array.from_buffers(pa.decimal128(precision, 2), len(cents), [None, pa.py_buffer(words)])
+    words = np.zeros((len(units), 2), dtype="<i8")
+    words[:, 0] = units
+    return pa.Array.from_buffers(pa.decimal128(precision, scale), len(units), [None, pa.py_buffer(words)])

@@ -147,11 +147,13 @@ def _given(
     if source.value is not None:
         text = str(source.value).lower() if isinstance(source.value, bool) else str(source.value)
         return Value(f"CAST({parameters.add(text)} AS VARCHAR)", "VARCHAR")
-    found = [values[name] for name in source.read if name in values]
+    found = [_without(values[name], source.missing, parameters) for name in source.read if name in values]
     if not found:
         return _NOTHING
     if source.of is not None:
         return _digest(found)
+    if source.joined is not None:
+        return _together(found, source.separator, parameters)
     value = found[0] if len(found) == 1 else Value(f"coalesce({', '.join(one.text for one in found)})", "VARCHAR")
     if source.extract is not None:
         group = 1 if _GROUP.search(source.extract) else 0
@@ -165,6 +167,20 @@ def _digest(parts: list[Value]) -> Value:
     texts = ", ".join(f"coalesce({part.text}, '')" for part in parts)
     is_there = " OR ".join(f"NOT {part.is_missing}" for part in parts)
     return Value(f"CASE WHEN {is_there} THEN left(sha256(concat_ws(chr(31), {texts})), 32) END", "VARCHAR")
+
+
+def _without(value: Value, missing: tuple[str, ...], parameters: Parameters) -> Value:
+    """The value, or none where its text is one of those that mean so."""
+    if not missing:
+        return value
+    texts = ", ".join(parameters.add(text) for text in missing)
+    return Value(f"CASE WHEN {value.text} NOT IN ({texts}) THEN {value.sql} END", value.kind)
+
+
+def _together(parts: list[Value], separator: str, parameters: Parameters) -> Value:
+    """The texts of several values with the separator between them: nothing where one of them is missing."""
+    between = f" || {parameters.add(separator)} || " if separator else " || "
+    return Value(f"({between.join(part.text for part in parts)})", "VARCHAR")
 
 
 def _converted(given: Value, column: Column, source: ColumnSource, parameters: Parameters) -> str:

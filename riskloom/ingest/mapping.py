@@ -64,7 +64,10 @@ class ColumnSource(BaseModel):
     sources: Annotated[Names, BeforeValidator(_as_list)] | None = Field(
         default=None, alias="from", description="A column; of several the first that has a value."
     )
+    joined: Names | None = Field(default=None, description="Columns whose texts are put together.")
+    separator: str = Field(default="/", description="Between the texts of joined columns.")
     of: Names | None = Field(default=None, description="Columns whose values together make an identifier: a digest.")
+    missing: tuple[str, ...] = Field(default=(), description='Texts that mean no value, such as "N/A".')
     value: Constant | None = None
     optional: bool = Field(default=False, description="The source may lack it, or have a list or an object there.")
     extract: Annotated[str, AfterValidator(_known_expression)] | None = Field(
@@ -80,14 +83,20 @@ class ColumnSource(BaseModel):
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnSource:
-        if sum(origin is not None for origin in (self.sources, self.of, self.value)) != 1:
-            raise ValueError('one of from = "COLUMN", of = ["COLUMN", …] or value = …')
+        if sum(origin is not None for origin in (self.sources, self.joined, self.of, self.value)) != 1:
+            raise ValueError(
+                'one of from = "COLUMN", joined = ["COLUMN", "COLUMN"], of = ["COLUMN", "COLUMN"] or value = …'
+            )
+        if "separator" in self.model_fields_set and self.joined is None:
+            raise ValueError('a separator between several columns, as in joined = ["ORDER", "ITEM"]')
+        if self.missing and self.value is not None:
+            raise ValueError("texts that mean no value in a column of the source, not in a constant")
         return self
 
     @property
     def read(self) -> tuple[str, ...]:
         """The source columns it takes part of its value from."""
-        return self.sources or self.of or ()
+        return self.sources or self.joined or self.of or ()
 
 
 class TableMapping(BaseModel):
@@ -175,6 +184,7 @@ def check_sources(mapping: TableMapping, found: Mapping[str, str], has: Callable
         if not one.optional:
             wanted += [(f"columns.{name}.from", one.sources or ())] if one.sources else []
             wanted += [(f"columns.{name}.of", [part]) for part in one.of or ()]
+            wanted += [(f"columns.{name}.joined", [part]) for part in one.joined or ()]
     mistakes = [
         Mistake("mapping", key, f"a column of the source ({_listed(found)})", _missing_names(names, found))
         for key, names in wanted

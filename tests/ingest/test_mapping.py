@@ -45,6 +45,25 @@ def test_columns_are_renamed_filled_and_rounded(laboratory: Laboratory) -> None:
     ]
 
 
+def test_a_column_is_put_together_from_several(laboratory: Laboratory) -> None:
+    """Texts are joined by the separator; where one of them is missing there is no value, and a key needs one."""
+    columns = COLUMNS.replace('{ from = "ID", prefix = "x-" }', '{ joined = ["ID", "ITEM"], prefix = "x-" }')
+    columns = columns.replace('"WHEN"', '{ joined = ["DAY", "TIME"], separator = " ", format = "%Y%m%d %H%M" }')
+    source = laboratory.file("a.csv", "ID,ITEM,SUM,DAY,TIME\n1,10,1,20260101,0930\n1,,1,20260101,0930\n")
+    report = laboratory.ingest(source, mapping=write(laboratory, columns))
+    assert laboratory.landed("reading_id, effective_at") == [("x-1/10", datetime(2026, 1, 1, 9, 30))]  # noqa: DTZ001
+    assert report.quarantined == 1
+
+
+def test_texts_can_mean_that_there_is_no_value(laboratory: Laboratory) -> None:
+    """What a source writes for nothing is nothing where the mapping says so, and a wrong value elsewhere."""
+    columns = COLUMNS.replace('{ value = "hot" }', '{ from = "KIND", missing = ["N/A", " "] }')
+    source = laboratory.file("a.csv", "ID,SUM,KIND,WHEN\n1,1,N/A,2026-01-01\n2,1, ,2026-01-01\n3,1,n/a,2026-01-01\n")
+    report = laboratory.ingest(source, mapping=write(laboratory, columns))
+    assert laboratory.landed("reading_id, kind") == [("x-1", None), ("x-2", None)]
+    assert report.quarantined == 1
+
+
 @pytest.mark.parametrize(
     ("when", "option"),
     [
@@ -119,6 +138,9 @@ def test_all_mistakes_are_reported_together(laboratory: Laboratory) -> None:
         ('[columns]\neffective_at = { from = "A", format = "epoch" }', "expected one of iso, epoch_s"),
         ('[columns]\neffective_at = { from = "A", add = "week" }', "expected a duration such as"),
         ('[columns]\namount = "A"\n[where]\nA = []', "where.A: expected"),
+        ('[columns]\namount = { from = "A", separator = "-" }', "columns.amount: expected a separator between several"),
+        ('[columns]\namount = { value = 1, missing = ["x"] }', "expected texts that mean no value in a column of"),
+        ("[columns]\namount = []", "columns.amount.from: expected"),
     ],
 )
 def test_wrong_declarations_say_what_was_expected(laboratory: Laboratory, text: str, says: str) -> None:
