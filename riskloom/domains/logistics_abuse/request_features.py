@@ -1,6 +1,6 @@
 """
-What can be said of a concession only when it is asked for: against its parcel's goods, weights and way, and how those who
-handled the parcel compare with their peers.
+What can be said of a concession only when it is asked for: against its parcel's goods, weights and way, and how those
+who handled the parcel compare with their peers.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from riskloom.domains.logistics_abuse.simulation.population import (
     Ints,
     draw_goods,
     draw_population,
+    ordered_to,
     pick,
 )
 from riskloom.domains.logistics_abuse.simulation.regime import Regime, is_busy, stretches
@@ -90,7 +91,7 @@ class _World:
         customer = pick(rng, self._people.customers.orders, size)
         begin = self._plan.start_us + day * DAY
         due = due_at(rng, np.full(size, begin), np.full(size, begin + 2 * DAY))
-        address = self._people.customers.address[customer]
+        address = ordered_to(rng, self._people.customers, customer)
         return self._ways.usual(rng, customer, address, due, draw_goods(rng, size, regime.inflation), regime)
 
 

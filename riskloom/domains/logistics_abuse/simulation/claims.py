@@ -12,6 +12,7 @@ from riskloom.domains.logistics_abuse.simulation.population import (
     Ints,
     Population,
     draw_goods,
+    ordered_to,
     pick,
 )
 from riskloom.domains.logistics_abuse.simulation.regime import Regime, Scenario, is_busy
@@ -59,7 +60,7 @@ class Claims:
     scenario: Ints
     ring: Ints  # -1: none
     customer: Ints
-    address: Ints
+    address: Ints  # ordered to, or sent on to by a ring
     device: Ints  # -1: not known
     agent: Ints  # -1: self-service
     channel: Ints
@@ -146,7 +147,7 @@ class ClaimDays:
         chance[[Scenario.ACCOUNT_HOPPING, Scenario.AGENT_COLLUSION, Scenario.ADDRESS_REDIRECT]] = [0.7, 0.4, 0.95]
         chance[[Scenario.NOT_RECEIVED_FRAUD, Scenario.EMPTY_BOX]] = [0.15, 0.25]
         place = rings.addresses[ring, rng.integers(0, rings.addresses.shape[1], size)]
-        return np.where(rng.random(size) < chance[scenario], place, self._people.customers.address[customer])
+        return np.where(rng.random(size) < chance[scenario], place, ordered_to(rng, self._people.customers, customer))
 
     def _devices(self, rng: np.random.Generator, scenario: Ints, ring: Ints, customer: Ints) -> Ints:
         """One's own, now and then anybody's; members of rings lend each other theirs."""

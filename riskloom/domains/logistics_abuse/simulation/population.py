@@ -30,6 +30,8 @@ _ROUTE_SHARES = (0.42, 0.36, 0.14, 0.08)
 _STOLEN_FROM_DOOR = (1.6, 0.8, 0.4, 0.05)  # by kind of route
 _SHARED_HOMES = 0.16  # share of customers at an address with many names: halls, offices, blocks with a concierge
 _PEOPLE_A_SHARED_HOME = 12
+_AT_WORK = 0.5  # share of customers whose other address has many names
+_ELSEWHERE = 0.12  # share of parcels that go there
 _FAMILIES = 0.12  # share of customers who use somebody else's device
 _NEWCOMERS = 0.25  # accounts beyond the customers there are, opened while we watch
 
@@ -41,6 +43,7 @@ class Customers:
     count: int
     newcomers: int
     address: Ints
+    elsewhere: Ints  # another address that is ordered to: work, parents, presents
     device: Ints
     orders: Floats  # cumulative chances to be the one who orders
     claims: Floats  # cumulative chances to be the one who claims
@@ -152,11 +155,21 @@ def _draw_customers(rng: np.random.Generator, settled: int, depots: int) -> tupl
     address = np.where(rng.random(count) < _SHARED_HOMES, count + many, np.arange(count))
     device = np.where(rng.random(count) < _FAMILIES, rng.integers(0, count, count), np.arange(count))
     addresses = _draw_addresses(rng, count + shared, depots)
+    elsewhere = np.where(rng.random(count) < _AT_WORK, count + many, rng.integers(0, count, count))
     orders = rng.gamma(1.5, 1.0, count) + 0.05
     orders[settled:] *= 0.15
     claims = orders * rng.lognormal(0, 0.7, count)
     losses = orders * addresses.theft[address]
-    customers = Customers(count, newcomers, address, device, _chances(orders), _chances(claims), _chances(losses))
+    customers = Customers(
+        count=count,
+        newcomers=newcomers,
+        address=address,
+        elsewhere=elsewhere,
+        device=device,
+        orders=_chances(orders),
+        claims=_chances(claims),
+        losses=_chances(losses),
+    )
     return customers, addresses
 
 
@@ -169,6 +182,11 @@ def _draw_addresses(rng: np.random.Generator, count: int, depots: int) -> Addres
 def _chances(weight: Floats) -> Floats:
     chances: Floats = weight.cumsum() / weight.sum()
     return chances
+
+
+def ordered_to(rng: np.random.Generator, customers: Customers, who: Ints) -> Ints:
+    """Where parcels of these customers go: home, or elsewhere."""
+    return np.where(rng.random(len(who)) < _ELSEWHERE, customers.elsewhere[who], customers.address[who])
 
 
 def pick(rng: np.random.Generator, chances: Floats, count: int) -> Ints:

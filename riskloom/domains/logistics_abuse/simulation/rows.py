@@ -246,7 +246,7 @@ class DayRows:
             concession_id=dealt("cn", number[order], width=9),
             parcel_id=self._codes.take(pa.array(order)),
             customer_id=names.customers(claims.customer[order]),
-            address_id=names.addresses(claims.address[order]),
+            address_id=names.addresses(ways.address[order]),
             device_id=names.devices(claims.device[order]),
             agent_id=names.agents(claims.agent[order]),
             driver_id=names.drivers(driver),

@@ -101,12 +101,13 @@ class WayDays:
         failed = rng.random(size) < _FAILED_FIRST
         arrived -= np.where(failed, DAY, 0)
         shipped = arrived - arrived % DAY - DAY + (rng.uniform(12, 20, size) * HOUR).astype(np.int64)
-        driver = member_of(rng, work.first_driver, people.addresses.route_class[address])
         is_sent_on = rng.random(size) < _REDIRECTED
+        goes_to = np.where(is_sent_on, people.customers.elsewhere[rng.permutation(customer)], address)
+        driver = member_of(rng, work.first_driver, people.addresses.route_class[goes_to])
         order_device = np.where(rng.random(size) < _NO_DEVICE, NEVER, people.customers.device[customer])
         return Ways(
             customer=customer,
-            address=address,
+            address=goes_to,
             device=order_device,
             category=category,
             cents=cents,
@@ -117,7 +118,7 @@ class WayDays:
             packed_at=_packed_at(rng, shipped, shift),
             shipped_at=shipped,
             redirected_at=np.where(is_sent_on, shipped + (rng.random(size) * 3 * HOUR).astype(np.int64), NEVER),
-            redirected_from=rng.integers(0, people.addresses.count, size),
+            redirected_from=address,
             redirected_on=order_device,
             arrived_at=arrived,
             failed_at=np.where(failed, due - DAY + rng.integers(-HOUR, HOUR, size), NEVER),
@@ -194,6 +195,7 @@ class WayDays:
         at = ways.shipped_at + (rng.random(size) * 4 * HOUR).astype(np.int64)
         return replace(
             ways,
+            address=np.where(rows, claims.address, ways.address),
             redirected_at=np.where(rows, at, ways.redirected_at),
             redirected_from=np.where(rows, self._people.customers.address[claims.customer], ways.redirected_from),
             redirected_on=np.where(rows, claims.device, ways.redirected_on),
