@@ -140,7 +140,7 @@ def test_all_mistakes_are_reported_together(laboratory: Laboratory) -> None:
         ('[columns]\namount = "A"\n[where]\nA = []', "where.A: expected"),
         ('[columns]\namount = { from = "A", separator = "-" }', "columns.amount: expected a separator between several"),
         ('[columns]\namount = { value = 1, missing = ["x"] }', "expected texts that mean no value in a column of"),
-        ("[columns]\namount = []", "columns.amount.from: expected"),
+        ("[columns]\namount = { from = [] }", "columns.amount.from: expected"),
     ],
 )
 def test_wrong_declarations_say_what_was_expected(laboratory: Laboratory, text: str, says: str) -> None:
