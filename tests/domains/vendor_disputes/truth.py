@@ -16,7 +16,12 @@ Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
 #: As the seed has them: percent and amount.
-LIMITS = {"price": (2, 50), "quantity_ordered": (5, 100), "quantity_received": (Decimal("0.5"), 10), "tax": (1, 2)}
+LIMITS = {
+    "price": (Decimal(2), 50),
+    "quantity_ordered": (Decimal(5), 100),
+    "quantity_received": (Decimal("0.5"), 10),
+    "tax": (Decimal(1), 2),
+}
 
 
 def make_world(seed: int, order_lines: int = 60) -> Tables:
@@ -24,7 +29,7 @@ def make_world(seed: int, order_lines: int = 60) -> Tables:
     rng = random.Random(seed)
     tables: Tables = {name: [] for name in ("orders", "receipts", "returns", "bills")}
     for number in range(order_lines):
-        line, price = f"o{number}", Decimal(rng.choice([5, "2.5", "0.35", 40]))
+        line, price = f"o{number}", Decimal(rng.choice(["5", "2.5", "0.35", "40"]))
         tables["orders"] += _versions(rng, line, price)
         tables["receipts"] += [
             {"order_line_id": line, "quantity": rng.choice([5, 10, 20]), **_times(rng)} for _ in range(rng.randrange(4))
@@ -62,7 +67,7 @@ def _versions(rng: random.Random, line: str, price: Decimal) -> list[Row]:
 
 def _bill(rng: random.Random, line: str, price: Decimal) -> Row:
     quantity = rng.choice([5, 10, 10, 20])
-    billed = price * rng.choice([1, 1, 1, Decimal("1.01"), Decimal("1.5")])
+    billed = price * Decimal(rng.choice(["1", "1", "1", "1.01", "1.5"]))
     amount = _cents(quantity * billed)
     return {
         "order_line_id": rng.choice([line] * 9 + [None]),
