@@ -184,14 +184,20 @@ class Cut:
         return rows
 
     def land(self, events: list[dict[str, Any]], *, observed_at: datetime) -> None:
-        """Land all that came after the cut in one file a table, observed when the file arrived."""
+        """
+        Land all that came after the cut in one file a table, observed when the file arrived.
+
+        Every other row of tables that are not decided was observed in time: the decisions made since did not see it.
+        """
         arrived = observed_at.replace(tzinfo=None)
         for table in self.domain.tables:
             rows = self._rows(table, ">=")
             if table == self.domain.event_table.name:
                 plain = [{**event, "effective_at": event["effective_at"].replace(tzinfo=None)} for event in events]
                 rows = pa.Table.from_pylist([{**row, "observed_at": arrived} for row in plain], rows.schema)
-            column = pa.array([arrived] * len(rows), rows.schema.field("observed_at").type)
+            told = rows["observed_at"].to_pylist() if table != self.domain.event_table.name else [arrived] * len(rows)
+            observed = [own if number % 2 else arrived for number, own in enumerate(told)]
+            column = pa.array(observed, rows.schema.field("observed_at").type)
             place = rows.schema.get_field_index("observed_at")
             self._write(table, "after", rows.set_column(place, rows.schema.field(place), column))
 

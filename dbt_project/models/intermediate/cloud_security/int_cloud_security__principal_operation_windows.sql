@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', unique_key='filed_on', on_schema_change='sync_all_columns') }}
+{{ windowed('cloud_security__principal_operation', decisions='calls', streams=['calls', 'findings', 'signins']) }}

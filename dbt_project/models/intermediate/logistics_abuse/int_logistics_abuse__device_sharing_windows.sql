@@ -1,0 +1,4 @@
+{{ config(materialized='incremental', unique_key='filed_on', on_schema_change='sync_all_columns') }}
+{{ windowed(
+    'logistics_abuse__device_sharing', decisions='concessions', streams=['concessions', 'contacts', 'orders', 'redirects', 'verdicts']
+) }}

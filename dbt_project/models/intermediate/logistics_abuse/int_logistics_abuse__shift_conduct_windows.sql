@@ -1,0 +1,4 @@
+{{ config(materialized='incremental', unique_key='filed_on', on_schema_change='sync_all_columns') }}
+{{ windowed(
+    'logistics_abuse__shift_conduct', decisions='concessions', streams=['adjustments', 'concessions', 'packings', 'weighings']
+) }}

@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', unique_key='filed_on', on_schema_change='sync_all_columns') }}
+{{ windowed('vendor_disputes__vendor_activity', decisions='invoice_lines', streams=['agreements', 'invoice_lines', 'receipts', 'returns']) }}

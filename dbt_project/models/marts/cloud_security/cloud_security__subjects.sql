@@ -1,0 +1,31 @@
+select
+    calls.metadata_uid as event_id,
+    calls.actor_user_uid as principal_id,
+    calls.actor_user_type as principal_kind,
+    calls.actor_user_group_name as peer_group,
+    calls.actor_session_credential_uid as credential_id,
+    calls.cloud_account_uid as account_id,
+    calls.cloud_region as region,
+    calls.api_service_name as service,
+    calls.api_operation as operation,
+    calls.is_read_only,
+    calls.is_data_read,
+    calls.api_response_error as error_code,
+    calls.resource_uid as resource_id,
+    calls.http_response_length as bytes_out,
+    calls.src_endpoint_subnet as source_network,
+    calls.src_endpoint_country as source_country,
+    calls.http_request_user_agent as user_agent,
+    calls.actor_session_is_mfa as is_mfa,
+    calls.exposure,
+    calls.principal_operation,
+    calls.peer_operation,
+    calls.principal_network,
+    calls.principal_country,
+    calls.principal_agent,
+    calls.effective_at,
+    calls.observed_at,
+    {{ from_epoch_us('stream.observed_us') }} as decision_at
+from {{ ref('stg_cloudtrail__events') }} as calls
+inner join {{ ref('cloud_security__stream_calls') }} as stream
+    on calls.metadata_uid = stream.event_id

@@ -1,0 +1,1 @@
+{{ feature_view(ref('int_logistics_abuse__customer_claims_windows')) }}

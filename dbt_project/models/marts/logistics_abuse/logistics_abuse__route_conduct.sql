@@ -1,0 +1,1 @@
+{{ feature_view(ref('int_logistics_abuse__route_conduct_windows')) }}

@@ -1,0 +1,1 @@
+{{ feature_view(ref('int_vendor_disputes__buyer_record_windows')) }}

@@ -1,0 +1,1 @@
+{{ feature_view(ref('int_vendor_disputes__order_state_windows')) }}

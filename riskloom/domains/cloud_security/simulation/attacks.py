@@ -1,0 +1,156 @@
+"""Attacks along MITRE ATT&CK, planned before the honest days are filled around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from riskloom.domains.cloud_security.simulation.catalogue import Floats, Ints
+from riskloom.domains.cloud_security.simulation.organisation import (
+    AGENTS,
+    CONSOLE,
+    WORTH,
+    Bools,
+    Organisation,
+    chance,
+    hosting_network,
+    roaming_network,
+)
+from riskloom.domains.cloud_security.simulation.regime import Attack, Stretch, stretches
+from riskloom.domains.cloud_security.simulation.sessions import HOUR, MINUTE, WORK, Sessions, join_sessions
+from riskloom.ingest.simulation import DAY, SimulationPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """
+    How an attack of a kind goes.
+
+    Attributes:
+        work: Whose programme its calls follow.
+        sessions: In the mean, of one campaign.
+        calls: In the mean, of one session.
+        hours: Over which a campaign's sessions are spread, in the mean.
+        minutes: Length of a session, in the mean.
+        cover: Share of calls that are the victim's own habit.
+        from_inside: Share of campaigns that come through the victim's own machine or network.
+        failing: Share of calls that fail, in the mean.
+        reach: Most resources a session looks at; 0 for the victim's own.
+        on_people: Share of victims who are people.
+    """
+
+    work: str
+    sessions: float
+    calls: float
+    hours: float
+    minutes: float
+    cover: float
+    from_inside: float
+    failing: float
+    reach: int
+    on_people: float
+
+
+MANNERS = {
+    Attack.CREDENTIAL_STUFFING: Manner("console_visit", 2.0, 12, 12, 40, 0.30, 0.10, 0.08, 40, 1.0),
+    Attack.LEAKED_KEY: Manner("key_check", 3.0, 12, 30, 40, 0.25, 0.25, 0.14, 50, 0.55),
+    Attack.PRIVILEGE_ESCALATION: Manner("escalation", 2.0, 8, 16, 45, 0.40, 0.50, 0.16, 0, 0.75),
+    Attack.DISCOVERY: Manner("sweep", 2.0, 28, 10, 25, 0.20, 0.35, 0.20, 120, 0.65),
+    Attack.LOG_TAMPERING: Manner("blinding", 1.5, 6, 6, 30, 0.40, 0.50, 0.10, 0, 0.8),
+    Attack.PERSISTENCE: Manner("foothold", 2.0, 8, 30, 45, 0.40, 0.45, 0.08, 0, 0.75),
+    Attack.SNAPSHOT_SHARING: Manner("sharing", 2.0, 9, 24, 60, 0.40, 0.40, 0.06, 30, 0.5),
+    Attack.OBJECT_EXFILTRATION: Manner("theft", 3.0, 26, 30, 90, 0.25, 0.45, 0.05, 140, 0.4),
+    Attack.CRYPTO_MINING: Manner("mining", 2.0, 11, 12, 40, 0.20, 0.30, 0.25, 0, 0.5),
+    Attack.BEACONING: Manner("remote_control", 5.0, 5, 70, 30, 0.45, 0.60, 0.05, 20, 0.25),
+}
+
+
+def plan_attacks(plan: SimulationPlan, people: Organisation) -> Sessions:
+    """The hostile sessions of the whole plan, by their begin."""
+    parts = [_Planner(plan, people, stretch).sessions(attack) for stretch in stretches(plan) for attack in MANNERS]
+    return join_sessions(parts)
+
+
+class _Planner:
+    """Draws the attacks of one stretch of days."""
+
+    def __init__(self, plan: SimulationPlan, people: Organisation, stretch: Stretch) -> None:
+        self._plan = plan
+        self._people = people
+        self._stretch = stretch
+
+    def sessions(self, attack: Attack) -> Sessions:
+        """All sessions of one kind of attack."""
+        rng = self._plan.rng(attack.name, self._stretch.first)
+        manner = MANNERS[attack]
+        wanted = self._plan.events / self._plan.days * self._stretch.days
+        wanted *= self._stretch.regime.hostile * self._stretch.regime.mix[attack]
+        campaigns = max(int(wanted / (manner.sessions * manner.calls) + rng.random()), 1)
+        begin = self._begin(rng, campaigns)
+        size = 1 + rng.poisson(manner.sessions - 1, campaigns)
+        one = np.repeat(np.arange(campaigns), size)
+        victim = self._victims(rng, begin, manner)
+        inside = rng.random(campaigns) < manner.from_inside
+        at = begin[one] + (rng.exponential(manner.hours, len(one)) * HOUR).astype(np.int64)
+        span = (rng.gamma(2.0, manner.minutes / 2, len(one)) * MINUTE).astype(np.int64)
+        return Sessions(
+            principal=victim[one],
+            begin=np.minimum(at, self._plan.end_us - 1 - rng.integers(1, HOUR, len(one))),
+            span=span,
+            calls=1 + rng.poisson(rng.gamma(2.0, (manner.calls - 1) / 2, len(one))),
+            work=np.full(len(one), WORK.index(manner.work)),
+            cover=np.full(len(one), manner.cover) * rng.uniform(0.5, 1.6, campaigns)[one],
+            network=self._networks(rng, victim, inside)[one],
+            agent=self._agents(rng, attack, victim, inside)[one],
+            account=self._accounts(rng, victim)[one],
+            mfa=self._mfa(rng, victim, inside)[one],
+            failing=manner.failing * rng.gamma(1.5, 1 / 1.5, campaigns)[one],
+            reach=np.full(len(one), manner.reach),
+            attack=np.full(len(one), int(attack)),
+        )
+
+    def _begin(self, rng: np.random.Generator, campaigns: int) -> Ints:
+        """Any hour, though most attackers keep office hours somewhere."""
+        day = self._stretch.first + rng.integers(0, self._stretch.days, campaigns)
+        hour = np.where(chance(rng, 0.5, campaigns), rng.normal(12.0, 3.5, campaigns), rng.uniform(0, 24, campaigns))
+        return self._plan.start_us + day * DAY + (hour % 24 * HOUR).astype(np.int64)
+
+    def _victims(self, rng: np.random.Generator, begin: Ints, manner: Manner) -> Ints:
+        """Whoever works much, people or programs as the attack prefers, and has joined by then."""
+        people = self._people.principals
+        chosen = np.empty(len(begin), dtype=np.int64)
+        of_people = rng.random(len(begin)) < manner.on_people
+        for is_person in (True, False):
+            rows = np.flatnonzero(of_people == is_person)
+            weight: Floats = people.rate**0.7 * (people.is_person == is_person) * (people.joined < self._plan.start_us)
+            chosen[rows] = rng.choice(people.count, len(rows), p=weight / weight.sum())
+        return chosen
+
+    def _networks(self, rng: np.random.Generator, victim: Ints, inside: Bools) -> Ints:
+        people, networks, count = self._people.principals, self._people.networks, len(victim)
+        own = np.where(chance(rng, 0.5, count), people.office[victim], people.home[victim])
+        rented, roaming = hosting_network(rng, networks, count), roaming_network(rng, networks, count)
+        return np.where(inside, own, np.where(chance(rng, 0.55, count), rented, roaming))
+
+    def _agents(self, rng: np.random.Generator, attack: Attack, victim: Ints, inside: Bools) -> Ints:
+        people, count = self._people.principals, len(victim)
+        theirs = rng.choice([0, 1, 7, 8, 4], count, p=[0.42, 0.34, 0.1, 0.08, 0.06])
+        own = np.where(chance(rng, 0.75, count), people.agent[victim], people.other_agent[victim])
+        agent = np.where(rng.random(count) < np.where(inside, 0.75, 0.35), own, theirs)
+        return np.full(count, CONSOLE) if attack is Attack.CREDENTIAL_STUFFING else agent.clip(max=len(AGENTS) - 1)
+
+    def _accounts(self, rng: np.random.Generator, victim: Ints) -> Ints:
+        """The victim's; seldom the most valuable one that can be reached."""
+        people, count = self._people.principals, len(victim)
+        better = np.where(
+            WORTH[people.other_account[victim]] > WORTH[people.account[victim]],
+            people.other_account[victim],
+            people.account[victim],
+        )
+        return np.where(chance(rng, 0.3, count), better, people.account[victim])
+
+    def _mfa(self, rng: np.random.Generator, victim: Ints, inside: Bools) -> Ints:
+        people, count = self._people.principals, len(victim)
+        has = np.where(inside, people.has_mfa[victim], chance(rng, 0.3, count)).astype(np.int64)
+        return np.where(people.is_person[victim], np.where(chance(rng, 0.08, count), -1, has), -1)

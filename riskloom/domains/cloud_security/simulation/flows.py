@@ -1,0 +1,151 @@
+"""Network flows: what machines say to each other and to the world, with beacons, mines and stolen data among it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from riskloom.domains.cloud_security.simulation.catalogue import Ints
+from riskloom.domains.cloud_security.simulation.organisation import WORTH, chance
+from riskloom.domains.cloud_security.simulation.regime import Attack
+from riskloom.domains.cloud_security.simulation.sessions import HOUR, MINUTE, SECOND, Sessions
+from riskloom.ingest.simulation import DAY, SimulationPlan
+
+A_CALL = 0.4  # flows for each call
+INTERFACES = 40  # of an account
+_HTTPS = 443
+_SCANS = 0.10  # share of flows that are strangers' knocks, refused
+_PORTS = np.array([443, 5432, 53, 6379, 8080, 9092, 123, 22])
+_PORT_CHANCES = np.array([0.46, 0.16, 0.12, 0.08, 0.08, 0.05, 0.03, 0.02])
+_KNOCKED = np.array([22, 23, 3389, 445, 8080, 6379, 5432, 443])
+_MINES = np.array([3333, 443, 4444, 14444, 8080])
+OTHER_ADDRESSES, OWN_ADDRESSES = 40_000, 4_000
+UDP_PORTS = (53, 123)
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Flows by index; an address below ``OWN_ADDRESSES`` is the organisation's own."""
+
+    at: Ints  # µs, of the first packet
+    seconds: Ints
+    account: Ints
+    interface: Ints
+    source: Ints
+    destination: Ints
+    source_port: Ints
+    destination_port: Ints
+    packets: Ints
+    bytes_out: Ints
+    is_accepted: Ints
+    attack: Ints
+
+    def take(self, rows: Ints) -> Flows:
+        """The flows at ``rows``."""
+        return Flows(*(getattr(self, part.name)[rows] for part in fields(self)))
+
+
+def draw_flows(plan: SimulationPlan, sessions: Sessions, day: int, calls: int) -> Flows:
+    """All flows of one day, by time: the usual, strangers' knocks, and what hostile sessions leave on the network."""
+    rng = plan.rng("flows", day)
+    begin, count = plan.start_us + day * DAY, max(round(calls * A_CALL), 4)
+    parts = [_usual(rng, begin, count - round(count * _SCANS)), _scans(rng, begin, round(count * _SCANS))]
+    parts.append(_beacons(rng, sessions.take(sessions.attack == int(Attack.BEACONING))))
+    parts.append(_mines(rng, sessions.take(sessions.attack == int(Attack.CRYPTO_MINING))))
+    parts.append(_thefts(rng, sessions.take(sessions.attack == int(Attack.OBJECT_EXFILTRATION))))
+    joined = Flows(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Flows)))
+    joined = joined.take(np.argsort(joined.at, kind="stable"))
+    return joined.take(np.flatnonzero(joined.at + joined.seconds * SECOND < plan.end_us - SECOND))
+
+
+def _usual(rng: np.random.Generator, begin: int, count: int) -> Flows:
+    """Machines with their databases, caches and the world; now and then a large transfer, a regular heartbeat."""
+    account = rng.choice(len(WORTH), count)
+    interface = (rng.beta(0.7, 1.5, count) * INTERFACES).astype(np.int64)
+    port = rng.choice(_PORTS, count, p=_PORT_CHANCES)
+    outward = (port == _HTTPS) & (chance(rng, 0.8, count))
+    peer = (account * 131 + interface * 17 + (rng.beta(0.5, 3, count) * 30).astype(np.int64)) % OWN_ADDRESSES
+    world = OWN_ADDRESSES + (rng.beta(0.4, 4, count) * OTHER_ADDRESSES).astype(np.int64)
+    packets = np.clip(rng.lognormal(2.6, 1.5, count), 1, 5e6).astype(np.int64)
+    return Flows(
+        at=begin + rng.integers(0, DAY, count),
+        seconds=np.minimum(rng.lognormal(2.5, 1.4, count), 600).astype(np.int64),
+        account=account,
+        interface=interface,
+        source=account * INTERFACES + interface,
+        destination=np.where(outward, world, peer),
+        source_port=rng.integers(32_768, 61_000, count),
+        destination_port=port,
+        packets=packets,
+        bytes_out=packets * rng.integers(52, 1_400, count),
+        is_accepted=(chance(rng, 0.995, count)).astype(np.int64),
+        attack=np.zeros(count, dtype=np.int64),
+    )
+
+
+def _scans(rng: np.random.Generator, begin: int, count: int) -> Flows:
+    account, interface = rng.integers(0, len(WORTH), count), rng.integers(0, INTERFACES, count)
+    return Flows(
+        at=begin + rng.integers(0, DAY, count),
+        seconds=rng.integers(0, 60, count),
+        account=account,
+        interface=interface,
+        source=OWN_ADDRESSES + rng.integers(0, OTHER_ADDRESSES, count),
+        destination=account * INTERFACES + interface,
+        source_port=rng.integers(1_024, 65_535, count),
+        destination_port=rng.choice(_KNOCKED, count),
+        packets=rng.integers(1, 4, count),
+        bytes_out=rng.integers(40, 180, count),
+        is_accepted=(chance(rng, 0.04, count)).astype(np.int64),
+        attack=np.zeros(count, dtype=np.int64),
+    )
+
+
+def _hostile(rng: np.random.Generator, sessions: Sessions, size: Ints, after: Ints, port: Ints) -> Flows:
+    """Flows of hostile sessions' machines to one address outside for each session, ``after`` its begin."""
+    one = np.repeat(np.arange(sessions.count), size)
+    count = len(one)
+    interface = (sessions.principal * 13 % INTERFACES)[one]
+    packets = np.clip(rng.lognormal(2.2, 0.9, count), 2, 1e6).astype(np.int64)
+    return Flows(
+        at=sessions.begin[one] + after,
+        seconds=np.minimum(rng.lognormal(2.0, 1.0, count), 600).astype(np.int64),
+        account=sessions.account[one],
+        interface=interface,
+        source=sessions.account[one] * INTERFACES + interface,
+        destination=OWN_ADDRESSES + (sessions.begin[one] // SECOND * 7 + sessions.principal[one]) % OTHER_ADDRESSES,
+        source_port=rng.integers(32_768, 61_000, count),
+        destination_port=port,
+        packets=packets,
+        bytes_out=packets * rng.integers(60, 400, count),
+        is_accepted=np.ones(count, dtype=np.int64),
+        attack=sessions.attack[one],
+    )
+
+
+def _beacons(rng: np.random.Generator, sessions: Sessions) -> Flows:
+    """A small message every few minutes, not quite regular."""
+    size = rng.integers(12, 40, sessions.count)
+    nth = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    pause = np.repeat(rng.integers(3, 12, sessions.count), size) * MINUTE
+    after = nth * pause + (rng.normal(0, 0.1, len(nth)) * pause).astype(np.int64)
+    return _hostile(rng, sessions, size, after, np.full(len(nth), 443))
+
+
+def _mines(rng: np.random.Generator, sessions: Sessions) -> Flows:
+    """Long conversations with a pool, some of them on the ports that everybody knows."""
+    size = rng.integers(4, 14, sessions.count)
+    count = int(size.sum())
+    flows = _hostile(rng, sessions, size, rng.integers(0, 10 * HOUR, count), rng.choice(_MINES, count))
+    return Flows(flows.at, rng.integers(120, 600, count), *(getattr(flows, one.name) for one in fields(Flows)[2:]))
+
+
+def _thefts(rng: np.random.Generator, sessions: Sessions) -> Flows:
+    """A few larger transfers to outside, within what backups and exports also send."""
+    size = rng.integers(1, 6, sessions.count)
+    count = int(size.sum())
+    flows = _hostile(rng, sessions, size, rng.integers(0, 2 * HOUR, count), np.full(count, 443))
+    packets = np.clip(rng.lognormal(6.0, 1.3, count), 10, 5e6).astype(np.int64)
+    parts = {one.name: getattr(flows, one.name) for one in fields(Flows)}
+    return Flows(**{**parts, "packets": packets, "bytes_out": packets * rng.integers(600, 1_400, count)})

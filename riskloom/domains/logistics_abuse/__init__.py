@@ -1,0 +1,1 @@
+"""Abuse of concessions along the way of a parcel."""

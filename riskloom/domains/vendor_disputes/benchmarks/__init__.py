@@ -1,0 +1,1 @@
+"""Published data this domain is measured by; each module with ``register`` is a command."""

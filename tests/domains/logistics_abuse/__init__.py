@@ -1,0 +1,1 @@
+"""Tests of what is peculiar to parcels and the concessions asked for them."""
