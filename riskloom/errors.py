@@ -15,6 +15,7 @@ RiskloomError
 │   ├── NotBootstrappedError state that history was not brought into yet
 │   └── PastReadError        a read at an instant that the state no longer tells apart
 ├── DetectorError            data or a saved state that the outlier detector cannot use
+├── WatchError               rows that cannot be watched as declared
 ├── TrainingError            a model that cannot be trained from what there is
 ├── RegistryError            a model version that is missing or in the wrong state
 │   └── SignatureError       a model whose bytes are not the ones that were signed
@@ -112,6 +113,10 @@ class PastReadError(WindowError):
 
 class DetectorError(RiskloomError):
     """Data, or a saved state, that the outlier detector cannot use."""
+
+
+class WatchError(RiskloomError):
+    """Rows that cannot be watched as declared: a mart, column or period that is not there."""
 
 
 class TrainingError(RiskloomError):

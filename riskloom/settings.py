@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         return self.home / "entries"
 
     @property
+    def watch(self) -> Path:
+        """What the watches found, ``<domain>/<entity>/*.json``."""
+        return self.home / "watch"
+
+    @property
     def monitoring(self) -> Path:
         """Verdicts, ``<domain>/*.json``, and Evidently's workspace."""
         return self.home / "monitoring"

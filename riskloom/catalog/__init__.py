@@ -10,6 +10,7 @@ from riskloom.catalog.declaration import (
     Serving,
     Subject,
     Training,
+    Watch,
 )
 from riskloom.catalog.loader import DOMAINS, load_catalog, load_domain
 
@@ -24,6 +25,7 @@ __all__ = [
     "Serving",
     "Subject",
     "Training",
+    "Watch",
     "load_catalog",
     "load_domain",
 ]

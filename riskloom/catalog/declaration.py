@@ -97,6 +97,18 @@ class Monitoring(_Section):
     drift_threshold: Probability = Field(default=0.1, description="Per column, on Evidently's normed distance.")
 
 
+class Watch(_Section):
+    """What is judged in batch and without labels: rows of a mart that are unusual among those before them."""
+
+    entity: Slug
+    mart: Slug = Field(description="Without the domain's prefix; a row for each key and decision_at.")
+    key: str = Field(description="Column that says whom or what a row is about.")
+    description: str = Field(min_length=20)
+    period: Duration = Field(description="The newest rows, which are judged.")
+    history: Duration = Field(description="How long before them the rows lie that they are compared with.")
+    one_in: int = Field(ge=2, le=1_000_000, description="Flagged when as unusual as one in so many.")
+
+
 class Domain(_Section):
     """One declared domain with its tables."""
 
@@ -116,6 +128,7 @@ class Domain(_Section):
     request_features: dict[Slug, Annotated[str, Field(min_length=10)]] = Field(
         default_factory=dict, description="Features computed from the request and the views, name to description."
     )
+    watch: tuple[Watch, ...] = ()
     tables: dict[str, TableContract] = Field(default_factory=dict)
     folder: Path
 

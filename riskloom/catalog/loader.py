@@ -103,6 +103,7 @@ def _misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
         yield "name", f"the folder's name {domain.folder.name!r}", repr(domain.name)
     yield from _table_misfits(domain)
     yield from _outcome_misfits(domain)
+    yield from _watch_misfits(domain)
     if domain.gate.tolerance >= domain.gate.minimum > 0:
         yield "gate.tolerance", "less than gate.minimum", repr(domain.gate.tolerance)
 
@@ -151,6 +152,15 @@ def _outcome_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
     numbers = [outcome.from_score for outcome in domain.outcome if outcome.from_score != "threshold"]
     if numbers != sorted(numbers):
         yield "outcome.from_score", "scores that rise from outcome to outcome", repr(numbers)
+
+
+def _watch_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
+    entities = [watch.entity for watch in domain.watch]
+    if len(set(entities)) < len(entities):
+        yield "watch.entity", "each entity once", repr(entities)
+    for number, watch in enumerate(domain.watch):
+        if watch.history <= watch.period:
+            yield f"watch.{number}.history", f"longer than the period {watch.period}", str(watch.history)
 
 
 def _shown(path: Path) -> str:

@@ -12,6 +12,7 @@ from riskloom.catalog import Domain
 from riskloom.errors import FeatureError, LeakageError
 from riskloom.features.request import request_features
 from riskloom.features.views import FeatureView, mart_path
+from riskloom.sql import quoted
 
 if TYPE_CHECKING:
     import feast
@@ -127,7 +128,7 @@ def _subjects(
     """Decisions with the event table's columns and their labels as known at ``as_of``, in order."""
     import duckdb  # noqa: PLC0415
 
-    key = _quoted(domain.subject.key)
+    key = quoted(domain.subject.key)
     query = f"""
         with known as (
             select {key}, is_positive, observed_at,
@@ -242,7 +243,3 @@ def _existing(path: Path) -> str:
     if not path.is_file():
         raise FeatureError(f"{path} is missing; run `riskloom features build` first")
     return str(path)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -23,6 +23,8 @@ from feast.infra.offline_stores.duckdb import DuckDBOfflineStore, DuckDBOfflineS
 from feast.infra.offline_stores.ibis import IbisRetrievalJob
 from feast.infra.offline_stores.offline_store import RetrievalMetadata
 
+from riskloom.sql import quoted
+
 _TIMESTAMP = "event_timestamp"
 _ROW = "__row"
 _INSTANT = "__instant"
@@ -140,8 +142,8 @@ def _join(entity_df: pd.DataFrame, lookups: list[_Lookup]) -> pa.Table | None:
 
 def _qualifies(connection: duckdb.DuckDBPyConnection, lookup: _Lookup, span: dict[str, Any]) -> bool:
     """Whether each instant of an entity has one value, which was known at that instant."""
-    key, at = _quoted(lookup.key), f"cast({_quoted(lookup.timestamp)} as timestamp)"
-    late = "0" if lookup.created is None else f"count(*) filter (cast({_quoted(lookup.created)} as timestamp) > {at})"
+    key, at = quoted(lookup.key), f"cast({quoted(lookup.timestamp)} as timestamp)"
+    late = "0" if lookup.created is None else f"count(*) filter (cast({quoted(lookup.created)} as timestamp) > {at})"
     query = f"""
         select {late} = 0 and count(*) = count(distinct hash({key}, {at}))
         from read_parquet($path)
@@ -152,14 +154,14 @@ def _qualifies(connection: duckdb.DuckDBPyConnection, lookup: _Lookup, span: dic
 
 def _newest(connection: duckdb.DuckDBPyConnection, lookup: _Lookup, span: dict[str, Any]) -> pa.Table:
     """The features of one view for every row, in the order of the rows; null where there is none within the ttl."""
-    key, at = _quoted(lookup.key), f"cast({_quoted(lookup.timestamp)} as timestamp)"
+    key, at = quoted(lookup.key), f"cast({quoted(lookup.timestamp)} as timestamp)"
     chosen = ", ".join(
-        f"case when entities.{_INSTANT} <= known.at + $ttl then known.{_quoted(name)} end as {_quoted(name)}"
+        f"case when entities.{_INSTANT} <= known.at + $ttl then known.{quoted(name)} end as {quoted(name)}"
         for name in lookup.features
     )
     query = f"""
         with known as (
-            select {key} as key, {at} as at, {", ".join(map(_quoted, lookup.features))}
+            select {key} as key, {at} as at, {", ".join(map(quoted, lookup.features))}
             from read_parquet($path)
             where {at} >= $earliest and {at} <= $latest
         )
@@ -180,7 +182,3 @@ def _metadata(entity_df: pd.DataFrame, feature_refs: list[str]) -> RetrievalMeta
         min_event_timestamp=bounds[0],
         max_event_timestamp=bounds[1],
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

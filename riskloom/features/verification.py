@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from riskloom.catalog import Domain
 from riskloom.errors import FeatureError
 from riskloom.features.views import EVENT_TIMESTAMP, FeatureView
+from riskloom.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,8 +138,8 @@ def _compare(connection: duckdb.DuckDBPyConnection, view: FeatureView, mart: Pat
     """Add a row to ``findings`` for each logged value of a view."""
     if not mart.is_file():
         raise FeatureError(f"{mart}: no such mart; build the features first")
-    key, names = _quoted(view.join_key), list(view.features)
-    values = ", ".join(f"cast(mart.{_quoted(name)} as double)" for name in names)
+    key, names = quoted(view.join_key), list(view.features)
+    values = ", ".join(f"cast(mart.{quoted(name)} as double)" for name in names)
     connection.execute(
         f"""
         insert into findings
@@ -205,10 +206,6 @@ def _summary(connection: duckdb.DuckDBPyConnection, start: datetime, end: dateti
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     return connection.execute(query).fetchone() or ()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _naive(instant: datetime) -> datetime:

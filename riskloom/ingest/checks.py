@@ -12,7 +12,7 @@ from riskloom.ingest.mapping import EPOCHS, ColumnSource, TableMapping
 from riskloom.ingest.pseudonyms import pseudonym_sql
 from riskloom.ingest.schema import decimal_digits, duckdb_type
 from riskloom.ingest.sources import Records
-from riskloom.ingest.sql import Parameters, quoted
+from riskloom.sql import Parameters, quoted
 
 #: Clocks differ: an event may seem to have happened this long after we knew of it.
 TOLERANCE = timedelta(minutes=5)

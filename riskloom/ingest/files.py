@@ -22,7 +22,7 @@ from riskloom.ingest.mapping import TableMapping, check_sources, read_mapping, s
 from riskloom.ingest.repeats import Repeats, find_repeats
 from riskloom.ingest.report import FileReport, IngestReport, RefusedFilesError
 from riskloom.ingest.sources import Layout, Source, open_source
-from riskloom.ingest.sql import Parameters, listed, quoted
+from riskloom.sql import Parameters, listed, quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from riskloom.errors import ConfigError
-from riskloom.ingest.sql import Parameters
+from riskloom.sql import Parameters
 
 KEY_FILE = "pseudonyms.key"
 _KEY_BYTES = 32

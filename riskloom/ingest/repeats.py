@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from riskloom.contracts import TableContract
-from riskloom.ingest.sql import listed, quoted
+from riskloom.sql import listed, quoted
 
 
 @dataclass(frozen=True, slots=True)

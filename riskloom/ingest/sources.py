@@ -13,7 +13,7 @@ import duckdb
 from riskloom.errors import ContractError
 from riskloom.ingest.documents import JsonDocument, open_document
 from riskloom.ingest.lines import TextFile
-from riskloom.ingest.sql import Parameters, quoted
+from riskloom.sql import Parameters, quoted
 
 _SUFFIXES = {
     ".csv": "csv",

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from riskloom.catalog import Domain
+from riskloom.contracts import TableContract
 from riskloom.windows.manifest import Node
 from riskloom.windows.plan import EFFECTIVE, EVENT_ID, OBSERVED, RatioFeature, Stream, WindowFeature, WindowView
 
@@ -85,9 +86,22 @@ def misfits_of_plan(
                 yield node, (f"columns.{feature.name}", "a name once in a domain", found)
     subject = domain.subject.event_table
     deciding = [stream for _, stream in streams if stream.table == subject]
+    for node, stream in streams:
+        if stream.table == subject and subject in domain.tables:
+            yield from ((node, misfit) for misfit in _misfits_of_deciding(stream, domain.event_table))
     if views and len(deciding) != 1:
         found = ", ".join(stream.model for stream in deciding) or "none"
         yield views[0][0], (_VIEW, f"one stream of {subject}, whose events are the decisions", found)
+
+
+def _misfits_of_deciding(stream: Stream, table: TableContract) -> Iterator[Misfit]:
+    """What a decision's stream takes from the event must be there under the same name while it is decided."""
+    taken = {"event_id": (stream.event_id,), "entities": stream.entities, "fields": stream.fields}
+    for key, names in taken.items():
+        for name in names:
+            if name not in table.columns:
+                expected = f"a column of {table.name}, whose rows are decided ({', '.join(table.columns)})"
+                yield f"config.meta.stream.{key}", expected, repr(name)
 
 
 def _misfits_of_spans(view: WindowView) -> Iterator[Misfit]:

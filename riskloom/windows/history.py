@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riskloom.sql import quoted
 from riskloom.windows import fold
 from riskloom.windows.events import hash_of
 from riskloom.windows.layout import HIGHEST, LOWEST, EntityLayout, Lane, Slot
@@ -144,9 +145,9 @@ class History:
         """Events that are known but whose delay is not over, as raw records in the order in which they came."""
         fields = layout.slots[tag]
         delay_us = max(lane.delay_us for lane in layout.lanes if lane.tag == tag)
-        names = "".join(f", {_quoted(name)}" for name in fields)
+        names = "".join(f", {quoted(name)}" for name in fields)
         query = f"""
-            select {_quoted(layout.join_key)}, {EFFECTIVE}, {OBSERVED}{names}
+            select {quoted(layout.join_key)}, {EFFECTIVE}, {OBSERVED}{names}
             from {self._source(self._plan.streams[tag])}
             where {OBSERVED} < $as_of and {EFFECTIVE} + $delay >= $as_of and {_chosen(layout, part)}
             order by {OBSERVED}, {EFFECTIVE}, {EVENT_ID}
@@ -163,11 +164,11 @@ class History:
         hop_us = lane.hop_us
         levels = fold.levels(lane, self._as_of_us)
         cases = " ".join(f"when place >= {tail} then place - place % {hop}" for tail, hop in levels)
-        names = "".join(f", {_quoted(name)} as v{slot}" for slot, name in enumerate(layout.slots[lane.tag]))
+        names = "".join(f", {quoted(name)} as v{slot}" for slot, name in enumerate(layout.slots[lane.tag]))
         return f"""
             select *, axis // {hop_us} as place, case {cases} end as start
             from (
-                select {_quoted(layout.join_key)} as key, {EFFECTIVE} as effective, {EFFECTIVE} + $delay as axis,
+                select {quoted(layout.join_key)} as key, {EFFECTIVE} as effective, {EFFECTIVE} + $delay as axis,
                     greatest({OBSERVED}, {EFFECTIVE} + $delay) as enters{names}
                 from {self._source(self._plan.streams[lane.tag])}
                 where {OBSERVED} < $as_of and {_chosen(layout, part)}
@@ -209,7 +210,7 @@ def _lane_of(state: Callable[[str], KeyState], place: int, key: str) -> LaneStat
 
 
 def _chosen(layout: EntityLayout, part: Part) -> str:
-    key = _quoted(layout.join_key)
+    key = quoted(layout.join_key)
     if part.key is not None:
         return f"{key} = $key"
     return f"{key} is not null and hash({key}) % $buckets = $bucket"
@@ -225,7 +226,3 @@ def _of(slot: Slot) -> str:
 
 def _filter(slot: Slot) -> str:
     return "" if slot is None else f" filter (v{slot} is not null)"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -115,6 +115,26 @@ def test_parts_that_do_not_fit_each_other_are_mistakes(
     assert f"domain.toml: {key}: expected {expected}" in mistakes_of(domains)[key]
 
 
+_WATCH = """
+[[watch]]
+entity = "device"
+mart = "device_days"
+key = "device_id"
+description = "Days of devices that differ from other days."
+period = "1d"
+history = "1d"
+one_in = 100
+"""
+
+
+def test_watches_that_do_not_fit_are_mistakes(domains: Path, edit: Edit) -> None:
+    """Rows are compared with more than they are themselves, and an entity is watched once."""
+    edit("domain.toml", "[serving]", f"{_WATCH}{_WATCH}\n[serving]")
+    found = mistakes_of(domains)
+    assert "watch.1.history: expected longer than the period 1 day" in found["watch.1.history"]
+    assert "watch.entity: expected each entity once" in found["watch.entity"]
+
+
 @pytest.mark.parametrize("text", ["", "name = ", "\x00"])
 def test_a_file_that_is_no_toml_is_named(domains: Path, text: str) -> None:
     """An empty or broken file is reported as such, and does not hide the mistakes of other files."""

@@ -161,9 +161,8 @@ def test_answered_decision_is_in_the_ledger(world: World, domain: Domain) -> Non
     assert kept["domain"] == domain.name
     assert kept["latency_ms"] > 0
     assert kept["event"][domain.subject.amount] == "1234.10"
-    assert kept["event"] == {
-        name: sent[name] if name != "effective_at" else kept["event"]["effective_at"] for name in kept["event"]
-    }
+    whole = {**sent, **domain.event_table.joined_values(sent), "effective_at": kept["event"]["effective_at"]}
+    assert kept["event"] == {name: whole[name] for name in kept["event"]}
     model = load_model(ModelStore(world.settings.bentoml_home, world.settings.keys), domain.name, "1")
     row = [
         math.nan if kept["features"][name] is None else kept["features"][name] for name in model.manifest.feature_names

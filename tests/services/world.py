@@ -98,11 +98,21 @@ def store_location(settings: Settings) -> StoreLocation:
 
 
 def add_champion(
-    settings: Settings, domain: Domain, views: tuple[FeatureView, ...], *, now: datetime, seed: int = 0
+    settings: Settings,
+    domain: Domain,
+    views: tuple[FeatureView, ...],
+    *,
+    now: datetime,
+    seed: int = 0,
+    gone: tuple[str, ...] = (),
 ) -> str:
-    """Train a small LightGBM model on the decisive feature, save it signed, promote it; gives the version."""
+    """
+    Train a small LightGBM model on the decisive feature, save it signed, promote it; gives the version.
+
+    ``gone`` are features it was trained with besides, and that nothing gives any more.
+    """
     store = ModelStore(home=settings.bentoml_home, keys=settings.keys)
-    names = (*(name for view in views for name in view.features), *domain.request_features)
+    names = (*(name for view in views for name in view.features), *domain.request_features, *gone)
     payload = {"model.txt": _train(names.index(decisive(settings, domain).name), len(names), seed)}
     manifest = _manifest(domain, names, payload, seed)
     verdict = Verdict(

@@ -21,18 +21,24 @@ from tests.conftest import free_port
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
+class Service(ThreadingHTTPServer):
+    """A service that is busy once."""
+
+    busy = True
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers as the body asks: a number as its status code, else a decision with that outcome."""
 
     protocol_version = "HTTP/1.1"
-    busy = True
+    server: Service
 
     def do_POST(self) -> None:
         """Answer one event."""
         wish = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["wish"]
         if wish == "busy at first":
-            wish = 504 if self.busy else "approve"
-            type(self).busy = False
+            wish = 504 if self.server.busy else "approve"
+            self.server.busy = False
         status = wish if isinstance(wish, int) else 200
         if self.headers["Authorization"] != "Bearer right":
             status = 401
@@ -49,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def service() -> Iterator[str]:
     """Address of a service that answers as asked."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Service(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -67,7 +67,7 @@ def with_mapping(domain: Domain, tmp_path: Path) -> Domain:
     table = domain.event_table
     folder = tmp_path / "declared"
     (folder / "mappings").mkdir(parents=True)
-    columns = "".join(f'{name} = "{name}"\n' for name in table.columns)
+    columns = "".join(f'{name} = "{name}"\n' for name in table.brought)
     (folder / "mappings" / "real_events.toml").write_text(
         f'domain = "{domain.name}"\ntable = "{table.name}"\ndescription = "Events as they are."\n[columns]\n{columns}',
         encoding="utf-8",

@@ -8,14 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from riskloom.catalog import Domain, load_catalog
+from riskloom.contracts import TableContract
 from riskloom.windows import WindowPlan, load_plan
 
 Json = dict[str, Any]
 
 
 def any_domain() -> Domain:
-    """The first domain of the catalogue; declarations here only use its name, its tables and its label's maturity."""
-    return next(iter(load_catalog().values()))
+    """The first domain of the catalogue, whose events are payments here; of its own are its name and its label."""
+    domain = next(iter(load_catalog().values()))
+    name = domain.subject.event_table
+    return domain.model_copy(update={"tables": {**domain.tables, name: _payments(name)}})
+
+
+def _payments(name: str) -> TableContract:
+    text, number = (
+        {"type": "string", "description": "A text of a payment."},
+        {"type": "decimal(18,2)", "description": "A number of a payment."},
+    )
+    time = {"type": "timestamp", "description": "A time of a payment."}
+    columns = {
+        **dict.fromkeys(("payment", "card", "shop", "terminal"), text),
+        **dict.fromkeys(("amount", "is_paid", "fraud"), number),
+        **dict.fromkeys(("effective_at", "observed_at"), time),
+    }
+    contract = {"name": name, "description": "Payments by card.", "key": ("payment",), "columns": columns}
+    return TableContract.model_validate(contract)
 
 
 def column(name: str, data_type: str, window: Mapping[str, Any] | None = None) -> Json:
