@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-DEMO_OPTIONS := $(if $(filter-out 0,$(ONCE)),--once) $(if $(DATA),--data $(DATA)) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
+DEMO_OPTIONS := $(if $(filter-out 0,$(ONCE)),--once) $(if $(DOMAINS),--domains "$(DOMAINS)") $(if $(DATA),--data $(DATA)) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test-tools demo test up down status lint format bench screenshots clean
@@ -27,7 +27,7 @@ help: ## List the targets
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: setup ## Data to live decisions in one go; ONCE=1 stops at the end, DATA=handbook DATA_DIR=DIR takes real files
+demo: setup ## Data to live decisions in one go; ONCE=1 stops at the end, DOMAINS=a,b takes some, DATA=handbook DATA_DIR=DIR real files
 	@$(BIN)/riskloom demo $(DEMO_OPTIONS)
 
 test: setup test-tools ## Run every test; ARGS="-k name" is passed on to pytest

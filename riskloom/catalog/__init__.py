@@ -2,6 +2,7 @@
 
 from riskloom.catalog.declaration import (
     Costs,
+    Demo,
     Domain,
     Gate,
     Label,
@@ -17,6 +18,7 @@ from riskloom.catalog.loader import DOMAINS, load_catalog, load_domain
 __all__ = [
     "DOMAINS",
     "Costs",
+    "Demo",
     "Domain",
     "Gate",
     "Label",

@@ -97,6 +97,14 @@ class Monitoring(_Section):
     drift_threshold: Probability = Field(default=0.1, description="Per column, on Evidently's normed distance.")
 
 
+class Demo(_Section):
+    """How much the demo simulates: enough for the gate, no more than a visitor waits for."""
+
+    days: int = Field(default=90, ge=14, description="Of history.")
+    events: int = Field(default=150_000, ge=1_000, description="Of the event table, on all of them.")
+    drifted_days: int = Field(default=4, ge=0, description="At the end of them, which behave differently.")
+
+
 class Watch(_Section):
     """What is judged in batch and without labels: rows of a mart that are unusual among those before them."""
 
@@ -129,6 +137,7 @@ class Domain(_Section):
         default_factory=dict, description="Features computed from the request and the views, name to description."
     )
     watch: tuple[Watch, ...] = ()
+    demo: Demo = Field(default_factory=Demo)
     tables: dict[str, TableContract] = Field(default_factory=dict)
     folder: Path
 

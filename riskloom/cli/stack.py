@@ -106,6 +106,7 @@ def demo(
     ] = False,
     data: Annotated[str, typer.Option(help="simulated, or the name of a domain's mappings: handbook.")] = "simulated",
     data_dir: Annotated[Path | None, typer.Option(help="Folder with the files of real data.")] = None,
+    domains: Annotated[str, typer.Option(help="Names with commas between; all that have the data by default.")] = "",
     home: Annotated[
         Path | None, typer.Option("--home", help="The demo's own folder, emptied first; .riskloom/demo otherwise.")
     ] = None,
@@ -115,7 +116,8 @@ def demo(
     from riskloom.stack.progress import Progress  # noqa: PLC0415
 
     settings = _settings(home or load_settings().home / "demo")
-    plan = DemoPlan(data=data, data_dir=data_dir, now=datetime.now(UTC))
+    chosen = tuple(name.strip() for name in domains.split(",") if name.strip())
+    plan = DemoPlan(data=data, data_dir=data_dir, now=datetime.now(UTC), domains=chosen)
     console = Console(highlight=False)
     show = Demo(settings, plan, Progress(console))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `make` passes its own SIGTERM on: the same as Ctrl-C

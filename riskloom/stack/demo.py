@@ -9,12 +9,15 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riskloom.access import METRICS, create_key
+from riskloom.catalog import Demo as DemoSize
 from riskloom.catalog import Domain, load_catalog
 from riskloom.errors import ConfigError, RiskloomError, ServiceError
 from riskloom.settings import Settings
@@ -29,6 +32,7 @@ from riskloom.stack.supervisor import Supervisor
 if TYPE_CHECKING:
     from riskloom.monitoring import MonitoringVerdict
     from riskloom.registry import ModelManifest
+    from riskloom.watch import WatchReport
 
 #: A file in the demo's home that says whose it is: only such a folder is emptied.
 _MARK = ".riskloom-demo"
@@ -36,6 +40,7 @@ _DAG_SECONDS = 120.0
 _RUN_SECONDS = 900.0
 _ASSET_SECONDS = 60.0
 _READY_SECONDS = 90.0
+_ENDED = {"success", "skipped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +52,21 @@ class DemoPlan:
         data: ``simulated``, or the name that a domain's mapping files begin with.
         data_dir: The folder with the real files.
         now: The moment the data leads up to; timezone-aware.
-        size: How much is simulated.
-        live_events: Events sent to the scoring service, at most.
+        domains: Names of those to show; all that have the data by default.
+        size: How much is simulated of each; what its declaration says by default.
+        live_events: Events sent to the scoring service for each, at most.
         connections: Over how many connections at once.
+        side_by_side: So many domains are taken through at once.
     """
 
     data: str
     data_dir: Path | None
     now: datetime
-    size: source.Size = field(default_factory=source.Size)
+    domains: tuple[str, ...] = ()
+    size: DemoSize | None = None
     live_events: int = 600
     connections: int = 4
+    side_by_side: int = 2
 
 
 @dataclass(slots=True)
@@ -72,6 +81,7 @@ class DomainResult:
     model: ModelManifest | None = None
     live: LiveReport | None = None
     verdict: MonitoringVerdict | None = None
+    watches: list[WatchReport] = field(default_factory=list)
     error: str | None = None
 
     @property
@@ -91,6 +101,11 @@ class DomainResult:
             found.append(f"events were not answered with 200: {refused}")
         if self.verdict is None:
             found.append("there is no drift verdict")
+        found += [
+            f"the watch of {watch.entity} has no report"
+            for watch in self.domain.watch
+            if watch.entity not in {report.entity for report in self.watches}
+        ]
         return [f"{self.domain.name}: {problem}" for problem in found]
 
 
@@ -119,7 +134,7 @@ class Demo:
             ConfigError: No domain has such data, or the home is not a demo's.
             ServiceError: A service did not start.
         """
-        domains = source.domains_with(self.plan.data, load_catalog())
+        domains = source.domains_with(self.plan.data, load_catalog(), self.plan.domains)
         files = [] if self.plan.data == source.SIMULATED else source.data_files(self.plan.data_dir)
         self.empty_home()
         results = [self._bring_in(domain, files) for domain in domains]
@@ -128,13 +143,7 @@ class Demo:
             self._make_key()
         with self.progress.doing("Starting the services"):
             self.supervisor.up(services(self.settings), lambda name, state: self.progress.say(f"  {name}: {state}"))
-        address = urls(self.settings)["Airflow"]
-        with Airflow(address, AIRFLOW_USER, airflow_password(self.settings)) as airflow:
-            for result in results:
-                try:
-                    self._take_through(result, airflow)
-                except RiskloomError as error:
-                    result.error = str(error)  # the summary tells it, and the other domains get their turn
+        self._take_all_through(results)
         return results
 
     def stop(self) -> list[str]:
@@ -162,7 +171,7 @@ class Demo:
         with self.progress.doing(f"{domain.name}: bringing in {plan.data} data"):
             ingested: list[source.Ingested] | None = None
             if plan.data == source.SIMULATED:
-                found = source.simulate(domain, plan.size, folder, now=plan.now)
+                found = source.simulate(domain, plan.size or domain.demo, folder, now=plan.now)
             else:
                 found, ingested = source.replay(domain, plan.data, files, folder, now=plan.now)
             landed = source.ingest(domain, found, self.settings, now=plan.now)
@@ -179,36 +188,58 @@ class Demo:
             secret=secrets.token_bytes(32),
         )
 
-    def _take_through(self, result: DomainResult, airflow: Airflow) -> None:
-        features, training, monitoring = (
-            f"{result.domain.name}__{stage}" for stage in ("features", "training", "monitoring")
-        )
-        for dag in (features, training, monitoring):
+    def _take_all_through(self, results: Sequence[DomainResult]) -> None:
+        """Some domains at once: most of a stage is waiting, for a scheduler or for one task."""
+        pool = ThreadPoolExecutor(self.plan.side_by_side, thread_name_prefix="demo")
+        try:
+            for done in [pool.submit(self._take_through, result) for result in results]:
+                done.result()
+        finally:
+            # after Ctrl-C nobody waits for a run to end: the services stop, and with them what the threads ask
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _take_through(self, result: DomainResult) -> None:
+        address = urls(self.settings)["Airflow"]
+        try:
+            with Airflow(address, AIRFLOW_USER, airflow_password(self.settings)) as airflow:
+                self._run_stages(result, airflow)
+            self._score(result)
+        except RiskloomError as error:
+            result.error = str(error)  # the summary tells it, and the other domains get their turn
+
+    def _run_stages(self, result: DomainResult, airflow: Airflow) -> None:
+        stages = ("features", "training", "monitoring", *(["watch"] if result.domain.watch else []))
+        features, training, monitoring, *watch = dags = [f"{result.domain.name}__{stage}" for stage in stages]
+        for dag in dags:
             airflow.wait_for_dag(dag, _DAG_SECONDS)
-        # Only the first is triggered: each DAG announces what it made, and that starts the next. The last is let run
+        # Only the first is triggered: each DAG announces what it made, and that starts the next. Monitoring is let run
         # once features are announced, which would start it as well, before there is a champion to watch.
-        airflow.unpause(training)
-        airflow.unpause(features)
+        for dag in (training, *watch, features):
+            airflow.unpause(dag)
         self._follow(features, airflow.trigger(features, {}), result, airflow)
         airflow.unpause(monitoring)
+        for dag in watch:
+            self._follow(dag, airflow.wait_for_run(dag, _ASSET_SECONDS), result, airflow)
+            self._read_watches(result)
         self._follow(training, airflow.wait_for_run(training, _ASSET_SECONDS), result, airflow)
         self._read_champion(result)
         self._follow(monitoring, airflow.wait_for_run(monitoring, _ASSET_SECONDS), result, airflow)
         self._read_verdict(result)
-        self._score(result)
 
     def _follow(self, dag: str, run_id: str, result: DomainResult, airflow: Airflow) -> None:
         with self.progress.doing(f"Airflow: {dag} runs"):
-            run = airflow.follow(dag, run_id, self._report_task, _RUN_SECONDS)
+            run = airflow.follow(dag, run_id, partial(self._report_task, dag), _RUN_SECONDS)
         result.runs.append(run)
         if not run.is_success:
             raise ServiceError(f"{dag} did not succeed, so nothing after it was tried; logs: {self.supervisor.logs}")
 
-    def _report_task(self, task: str, state: str) -> None:
-        if state in {"success", "failed", "upstream_failed", "skipped", "up_for_retry"}:
-            self.progress.say(f"  {task}: {state}")
+    def _report_task(self, dag: str, task: str, state: str) -> None:
+        """Say what ended; of the models that dbt built only how many there are would be news, so those that failed."""
+        is_model = task.startswith("dbt.") and task.endswith("_run")
+        if state in {"failed", "upstream_failed", "up_for_retry"} or (state in _ENDED and not is_model):
+            self.progress.say(f"  {dag}: {task}: {state}")
         else:
-            self.progress.now(f"{task}: {state}")
+            self.progress.now(f"{dag}: {task}: {state}")
 
     def _read_champion(self, result: DomainResult) -> None:
         from riskloom.registry import ModelStore, load_model, read_record  # noqa: PLC0415
@@ -219,7 +250,7 @@ class Demo:
             raise ServiceError("training ended without a champion")
         store = ModelStore(home=settings.bentoml_home, keys=settings.keys)
         result.model = load_model(store, name, result.version).manifest
-        self.progress.say(f"  champion is version {result.version} ({result.model.kind})")
+        self.progress.say(f"  {name}: champion is version {result.version} ({result.model.kind})")
 
     def _score(self, result: DomainResult) -> None:
         domain, url = result.domain, urls(self.settings)["Scoring service"]
@@ -235,7 +266,13 @@ class Demo:
                 report=lambda number: self.progress.now(f"{number:,} of {len(events):,} events answered"),
             )
         outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in result.live.outcomes.most_common())
-        self.progress.say(f"  {outcomes}")
+        self.progress.say(f"  {domain.name}: {outcomes}")
+
+    def _read_watches(self, result: DomainResult) -> None:
+        from riskloom.watch import read_latest  # noqa: PLC0415
+
+        found = [read_latest(self.settings.watch, result.domain.name, watch.entity) for watch in result.domain.watch]
+        result.watches = [report for report in found if report is not None]
 
     def _read_verdict(self, result: DomainResult) -> None:
         from riskloom.monitoring import read_latest  # noqa: PLC0415

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
-from riskloom.catalog import Domain
+from riskloom.catalog import Demo, Domain
 from riskloom.errors import ConfigError
 from riskloom.settings import Settings
 
@@ -15,16 +16,7 @@ from riskloom.settings import Settings
 SIMULATED = "simulated"
 _SUFFIXES = {".csv", ".jsonl", ".parquet"}
 _WEEK = timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is simulated: days of history, events on all of them, and days at the end that behave differently."""
-
-    days: int = 90
-    events: int = 150_000
-    drifted_days: int = 4
-    seed: int = 7
+_SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +46,16 @@ class Source:
     note: str
 
 
-def domains_with(data: str, domains: dict[str, Domain]) -> list[Domain]:
+def domains_with(data: str, domains: dict[str, Domain], chosen: Sequence[str] = ()) -> list[Domain]:
     """
-    The domains that have such data.
+    The domains that have such data; of those only the chosen ones, where some are.
 
     Raises:
-        ConfigError: None has.
+        ConfigError: None has, or a chosen one is not declared or has not.
     """
+    unknown = [name for name in chosen if name not in domains]
+    if unknown:
+        raise ConfigError(f"no domain {', '.join(map(repr, unknown))}; known domains: {', '.join(domains)}")
     found = [
         domain
         for domain in domains.values()
@@ -69,7 +64,10 @@ def domains_with(data: str, domains: dict[str, Domain]) -> list[Domain]:
     if not found:
         names = sorted({path.stem.split("_")[0] for domain in domains.values() for path in _all_mappings(domain)})
         raise ConfigError(f"no domain has data {data!r}; there is: {', '.join([SIMULATED, *names])}")
-    return found
+    without = [name for name in chosen if name not in {domain.name for domain in found}]
+    if without:
+        raise ConfigError(f"no {data!r} data for {', '.join(without)}; there is for: {_names(found)}")
+    return [domain for domain in found if not chosen or domain.name in chosen]
 
 
 def mappings(domain: Domain, data: str) -> list[Path]:
@@ -77,11 +75,17 @@ def mappings(domain: Domain, data: str) -> list[Path]:
     return [path for path in _all_mappings(domain) if path.stem.startswith(f"{data}_")]
 
 
-def simulate(domain: Domain, size: Size, folder: Path, *, now: datetime) -> Source:
+def simulate(domain: Domain, size: Demo, folder: Path, *, now: datetime) -> Source:
     """
     Make up history until yesterday's midnight, and yesterday as live events; behaviour changes some days before.
 
     Whole days, so that the hours of the day mean what they say; and nothing of today, since it has not happened yet.
+
+    Args:
+        domain: Its simulator makes the data up.
+        size: How much.
+        folder: Where the files go.
+        now: The moment the data leads up to; timezone-aware.
     """
     from riskloom.ingest import SimulationPlan, write_simulation  # noqa: PLC0415
 
@@ -90,7 +94,7 @@ def simulate(domain: Domain, size: Size, folder: Path, *, now: datetime) -> Sour
         start=yesterday - timedelta(days=size.days),
         days=size.days + 1,
         events=size.events,
-        seed=size.seed,
+        seed=_SEED,
         drift_at=yesterday - timedelta(days=size.drifted_days),
     )
     report = write_simulation(domain, plan, folder, live_from=yesterday)
@@ -164,6 +168,10 @@ def ingest(domain: Domain, source: Source, settings: Settings, *, now: datetime)
             )
             result.append(Ingested(table, report.read, report.landed, report.duplicates, report.quarantined))
     return result
+
+
+def _names(domains: Sequence[Domain]) -> str:
+    return ", ".join(domain.name for domain in domains)
 
 
 def _all_mappings(domain: Domain) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -24,6 +24,10 @@ def print_summary(
         _print_champion(console, result)
         _print_live(console, result)
         _print_verdict(console, result)
+        _print_watches(console, result)
+    if len(results) > 1:
+        console.rule("Side by side", align="left")
+        console.print(comparison(results))
     console.rule("Where to look", align="left")
     ways_in = {**urls, "Airflow log-in": f"{AIRFLOW_USER} / {password}", "API key (this demo)": api_key}
     for title, value in ways_in.items():
@@ -80,6 +84,83 @@ def _print_verdict(console: Console, result: DomainResult) -> None:
     for reason in verdict.reasons:
         console.print(f"  {reason}", markup=False, highlight=False)
     console.print()
+
+
+def _print_watches(console: Console, result: DomainResult) -> None:
+    for report in result.watches:
+        console.print(
+            f"Watch of {report.entity}: {len(report.findings):,} of {report.rows:,} are as unusual as one in "
+            f"{report.one_in:,} (chance alone: {report.expected:.1f})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if result.watches:
+        console.print()
+
+
+def comparison(results: Sequence[DomainResult]) -> Table:
+    """What became of each domain, a column a domain: data, champion, money, latency, drift."""
+    table = Table("", *(_right(result.domain.name) for result in results), box=None)
+    for label, cell in _ROWS:
+        table.add_row(label, *(cell(result) for result in results))
+    return table
+
+
+def _events(result: DomainResult) -> str:
+    events = result.domain.subject.event_table
+    return f"{sum(row.landed for row in result.ingested if row.table == events):,}"
+
+
+def _metric(result: DomainResult) -> str:
+    name = result.domain.gate.metric
+    figure = result.model.metrics.get(name) if result.model else None
+    return "n/a" if figure is None else f"{name.replace('_', ' ')} {_number(figure.value)}"
+
+
+def _metric_interval(result: DomainResult) -> str:
+    figure = result.model.metrics.get(result.domain.gate.metric) if result.model else None
+    return "n/a" if figure is None else _interval(figure)
+
+
+def _saved(result: DomainResult) -> str:
+    figure = result.model.metrics.get("saved") if result.model else None
+    return "n/a" if figure is None or figure.value is None else f"{figure.value:,.0f} {result.domain.currency}"
+
+
+def _saved_interval(result: DomainResult) -> str:
+    figure = result.model.metrics.get("saved") if result.model else None
+    if figure is None or figure.low is None or figure.high is None:
+        return "n/a"
+    return f"{figure.low:,.0f} to {figure.high:,.0f}"
+
+
+def _latency(result: DomainResult) -> str:
+    return "n/a" if result.live is None else f"{result.live.latency_ms(50):.1f} / {result.live.latency_ms(99):.1f}"
+
+
+def _drift(result: DomainResult) -> str:
+    return (
+        "n/a" if result.verdict is None else f"{result.verdict.status}, {result.verdict.drifted_share:.0%} of columns"
+    )
+
+
+def _unusual(result: DomainResult) -> str:
+    found = [f"{len(report.findings):,} {report.entity}" for report in result.watches]
+    return ", ".join(found) or "nobody watched"
+
+
+_ROWS: Sequence[tuple[str, Callable[[DomainResult], str]]] = (
+    ("events landed", _events),
+    ("features", lambda result: f"{len(result.model.features):,}" if result.model else "n/a"),
+    ("champion", lambda result: result.model.kind if result.model else "none"),
+    ("the gate's metric", _metric),
+    ("  its 95 % interval", _metric_interval),
+    ("saved against approving all, on the holdout", _saved),
+    ("  its 95 % interval", _saved_interval),
+    ("latency p50 / p99 in ms", _latency),
+    ("drift", _drift),
+    ("unusual in the newest period", _unusual),
+)
 
 
 def _right(header: str) -> Column:

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from riskloom.catalog import load_catalog
 from riskloom.settings import Settings
 from riskloom.stack.demo import Demo, DemoPlan, DomainResult
 from riskloom.stack.prepare import PROGRAMS, airflow_password
 from riskloom.stack.progress import Progress
 from riskloom.stack.services import urls
-from riskloom.stack.source import Size
 from tests.conftest import free_port
 
-#: The least with which training has enough frauds to judge by.
-SMALL = Size(days=75, events=60_000)
+#: The domain that asks for the fewest events: one shows what the demo does with each.
+LEAST = min(load_catalog().values(), key=lambda domain: domain.demo.events).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
         scoring_port=free_port(),
         monitoring_port=free_port(),
     )
-    plan = DemoPlan(data="simulated", data_dir=None, now=datetime.now(UTC), size=SMALL, live_events=200)
+    plan = DemoPlan(data="simulated", data_dir=None, now=datetime.now(UTC), domains=(LEAST,), live_events=200)
     demo = Demo(settings, plan, Progress(Console(file=sys.stderr)))
     with stopped_with_us(settings.home):
         try:

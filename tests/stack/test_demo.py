@@ -18,7 +18,7 @@ from riskloom.stack.demo import Demo, DemoPlan, DomainResult, problems
 from riskloom.stack.live import LiveReport
 from riskloom.stack.progress import Progress
 from riskloom.stack.source import Ingested
-from riskloom.stack.summary import print_summary
+from riskloom.stack.summary import comparison, print_summary
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 DOMAIN = next(iter(load_catalog().values()))
@@ -95,6 +95,25 @@ def test_summary_tells_the_counts_the_way_in_and_the_problems() -> None:
     ] == []
     assert [part for part in ("http://127.0.0.1:8080", "admin / from-the-file", "rlk_1") if part not in text] == []
     assert "Problem: " in text
+
+
+def test_domains_are_compared_side_by_side() -> None:
+    """Of several domains each has a column, also where nothing was reached."""
+    output = StringIO()
+    catalog = load_catalog()
+    live = LiveReport(outcomes=Counter({"approve": 600}), latencies_ms=[2.0] * 599 + [30.0])
+    results = [
+        DomainResult(domain, ingested=[Ingested(domain.subject.event_table, 1_234, 1_230, 3, 1)], live=live)
+        for domain in catalog.values()
+    ]
+
+    Console(file=output, width=200).print(comparison(results))
+
+    lines = {line.split("  ")[0].strip(): line for line in output.getvalue().splitlines()}
+    assert all(name in output.getvalue() for name in catalog)
+    assert lines["events landed"].count("1,230") == len(catalog)
+    assert lines["latency p50 / p99 in ms"].count("2.0 / ") == len(catalog)
+    assert lines["champion"].count("none") == len(catalog)
 
 
 def test_progress_is_plain_where_nobody_watches() -> None:

@@ -12,10 +12,10 @@ from threading import Thread
 
 import pytest
 
-from riskloom.catalog import Domain, load_catalog
+from riskloom.catalog import Demo, Domain, load_catalog
 from riskloom.errors import ServiceError
 from riskloom.stack.live import read_events, send, wait_until_scored
-from riskloom.stack.source import Size, simulate
+from riskloom.stack.source import simulate
 from tests.conftest import free_port
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -117,7 +117,7 @@ def test_waiting_for_a_service_that_is_gone_ends(domain: Domain) -> None:
 
 def test_live_events_are_what_the_request_takes(domain: Domain, tmp_path: Path) -> None:
     """Events carry every column of the contract but the one the service stamps, exact and with UTC times, in order."""
-    source = simulate(domain, Size(days=3, events=600, drifted_days=1), tmp_path / "data", now=NOW)
+    source = simulate(domain, Demo(days=14, events=2_800, drifted_days=1), tmp_path / "data", now=NOW)
 
     events = read_events(domain, source.live, limit=20)
 

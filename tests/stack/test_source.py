@@ -8,16 +8,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from riskloom.catalog import Domain, load_catalog
+from riskloom.catalog import Demo, Domain, load_catalog
 from riskloom.errors import ConfigError
 from riskloom.settings import Settings
 from riskloom.stack import source
-from riskloom.stack.source import SIMULATED, Size
+from riskloom.stack.source import SIMULATED
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 3, 4)  # noqa: DTZ001 - as Parquet has it: without a zone, in UTC
 YESTERDAY = MIDNIGHT - timedelta(days=1)
-TINY = Size(days=10, events=2_200, drifted_days=2)
+TINY = Demo(days=14, events=2_200, drifted_days=2)
 
 
 @pytest.fixture(params=sorted(load_catalog()))
@@ -102,6 +102,20 @@ def test_every_domain_has_simulated_data() -> None:
     domains = load_catalog()
 
     assert source.domains_with(SIMULATED, domains) == list(domains.values())
+
+
+def test_chosen_domains_are_taken() -> None:
+    """Only those that are asked for; one that is not declared, or has no such data, is refused by name."""
+    domains = load_catalog()
+    first, *_, last = domains
+    assert [domain.name for domain in source.domains_with(SIMULATED, domains, (last,))] == [last]
+    with pytest.raises(ConfigError, match=f"no domain 'nonsense'; known domains: {first}, "):
+        source.domains_with(SIMULATED, domains, ("nonsense",))
+    mapped = next(path for domain in domains.values() for path in sorted(domain.folder.glob("mappings/*.toml")))
+    data = mapped.stem.split("_")[0]
+    others = [name for name, domain in domains.items() if not source.mappings(domain, data)]
+    with pytest.raises(ConfigError, match=f"no '{data}' data for {others[0]}; there is for: "):
+        source.domains_with(data, domains, (others[0],))
 
 
 def test_unknown_data_names_what_there_is() -> None:
