@@ -14,7 +14,8 @@ from riskloom.settings import load_settings
 
 settings = load_settings()
 
-# Feast takes what bears a name in the module
+# Feast takes what the module holds, under whatever name
 for domain in load_catalog().values():
     for item in definitions(domain, load_views(domain, settings.dbt_target / "manifest.json"), settings.marts):
-        globals()[item.name] = item
+        # a view may be called as its entity is: of two objects under one name Feast would find the second
+        globals()[f"{type(item).__name__}: {item.name}"] = item

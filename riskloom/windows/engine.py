@@ -20,7 +20,7 @@ from riskloom.windows.fold import folded, is_due
 from riskloom.windows.layout import EntityLayout, layouts_of
 from riskloom.windows.plan import WindowPlan
 from riskloom.windows.state import HEADER, empty_base, opened, stamp_of
-from riskloom.windows.store import Exchange, StateStore, Touch
+from riskloom.windows.store import MAX_AHEAD_US, Exchange, StateStore, Touch
 
 #: Clocks of machines differ by so much at most; what lies further ahead is refused.
 MAX_FUTURE_US = 300_000_000
@@ -119,7 +119,7 @@ class WindowEngine:
             event: Its id, its entities' keys and its fields, in natural types (text, int, bool, Decimal).
             effective_us: When it happened, in microseconds since 1970.
             reads: Further keys whose features are wanted, by join key.
-            observed_us: Instead of the clock, where a log is replayed.
+            observed_us: Instead of the clock, where a log is replayed or an event landed late; not after the clock.
             scored: Whether the features are wanted; a label is only counted.
 
         Raises:
@@ -128,7 +128,8 @@ class WindowEngine:
             StateUnavailableError: The store did not answer; sending the event again is safe.
         """
         coder = self._coder(stream)
-        now_us = self._clock() if observed_us is None else observed_us
+        clock_us = self._clock()
+        now_us = clock_us if observed_us is None else observed_us
         _check_times(stream, now_us, effective_us)
         event_key = self._event_keys[stream] + coder.event_id(event)
         values = coder.numbers(event)
@@ -153,7 +154,9 @@ class WindowEngine:
             record = coder.record(join_key, effective_us, values) if is_kept else b""
             touches.append(Touch(entity.prefix + key, record, entity.base, entity.keep_us))
             touched.append(entity)
-        exchange = Exchange(event_key, coder.stream.dedupe_us, now_us, effective_us - MAX_FUTURE_US, touches)
+        # what landed late is counted after decisions that are newer than it: only the clock tells what is too new
+        latest_us = max(now_us, clock_us) + MAX_AHEAD_US
+        exchange = Exchange(event_key, coder.stream.dedupe_us, now_us, effective_us - MAX_FUTURE_US, latest_us, touches)
         return self._observed(stream, exchange, touched, computed if scored else None)
 
     def read(self, keys: Mapping[str, str | None], at_us: int | None = None) -> dict[str, Value]:

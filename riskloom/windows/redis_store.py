@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from riskloom.errors import StateUnavailableError
 from riskloom.windows.state import FENCE_SIZE, HEADER, fence_of
-from riskloom.windows.store import MAX_AHEAD_US, Answer, Exchange, Outcome, stamped
+from riskloom.windows.store import Answer, Exchange, Outcome, stamped
 
 if TYPE_CHECKING:
     import redis
@@ -61,7 +61,7 @@ class RedisStateStore:
         keys = [exchange.event_key]
         arguments = [
             fence_of(now_us),
-            b"%016d" % (now_us + MAX_AHEAD_US),
+            b"%016d" % exchange.latest_us,
             b"%016d" % max(exchange.earliest_us, 0),
             b"%d" % (exchange.dedupe_us // _SECOND_US),
             b"%d" % (exchange.dedupe_us // _MILLISECOND_US),

@@ -14,7 +14,7 @@ from typing import Any
 
 from riskloom.errors import StateUnavailableError
 from riskloom.windows.state import FENCE_SIZE, HEADER, fence_of
-from riskloom.windows.store import MAX_AHEAD_US, Answer, Exchange, Touch, stamped
+from riskloom.windows.store import Answer, Exchange, Touch, stamped
 
 _SCHEMA = """
 create table if not exists state (
@@ -179,7 +179,7 @@ def _exchanged(run: _Run, exchange: Exchange) -> Answer:
     found = _found(run, [touch.key for touch in touches])
     blobs = [found[touch.key][1] if touch.key in found else b"" for touch in touches]
     fence = max([fence_of(exchange.now_us), *fences(touches, blobs)])
-    if fence[:_DIGITS] > b"%016d" % (exchange.now_us + MAX_AHEAD_US) or not fence[:_DIGITS].isdigit():
+    if fence[:_DIGITS] > b"%016d" % exchange.latest_us or not fence[:_DIGITS].isdigit():
         return Answer("ahead", exchange.now_us, blobs)
     stamp_us = int(fence[:_DIGITS])
     accepted = run("select stamp_us from event where key = ?", (exchange.event_key,)).fetchone()

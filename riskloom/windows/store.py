@@ -39,8 +39,9 @@ class Exchange(NamedTuple):
     Attributes:
         event_key: Under which the event's stamp is kept; events with one id and stream have one.
         dedupe_us: So long after its stamp the same event is a duplicate; whole seconds.
-        now_us: The clock.
+        now_us: The least the stamp may be: the clock, or when a log has it that the event was observed.
         earliest_us: With an earlier stamp the event would lie too far in the future.
+        latest_us: A later stamp is none that the clock gave.
         touches: The keys.
     """
 
@@ -48,6 +49,7 @@ class Exchange(NamedTuple):
     dedupe_us: int
     now_us: int
     earliest_us: int
+    latest_us: int
     touches: Sequence[Touch]
 
 

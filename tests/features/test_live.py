@@ -35,7 +35,7 @@ from riskloom.settings import Settings
 from riskloom.wiring import dbt_project, store_location
 from tests.features.conftest import Built
 
-MINUTE = timedelta(minutes=1)
+HELD_BACK = timedelta(days=3)
 
 
 def bring_up(built: Built, entries: Path, *, as_of: datetime | None = None, now: datetime | None = None) -> CaughtUp:
@@ -115,25 +115,28 @@ def test_what_is_served_is_what_is_trained_on(built: Built, tmp_path: Path) -> N
     """
     Events are decided live, land late by a file, and are built: every logged value is the mart's at that instant.
 
-    The events of the last days are taken out of what has landed, decided minutes apart, and then landed again with the
-    time at which the file arrived, which is days later.
+    The events of the last days are taken out of what has landed, decided at even steps of those days, and then landed
+    again with the time at which the file arrived, which is days later.
     """
-    home = Cut(built, tmp_path / "home", built.as_of - timedelta(days=3))
+    home = Cut(built, tmp_path / "home", built.as_of - HELD_BACK)
     before, entries = home.build(home.cut), home.settings.entries
     bring_up(before, entries)
     clock = Clock(home.cut)
     reader = OnlineFeatures.open(before.location, before.views, opened(before, entries, clock))
     events = home.held_back()
+    step = HELD_BACK / (len(events) + 5)
     with Outbox(home.settings.decisions) as decisions:
         for event in [*events, *events[:5]]:  # some are sent twice
-            clock.now += MINUTE
+            clock.now += step
             event["effective_at"] = min(event["effective_at"], clock.now)
             decisions.append(record(before, event, reader.decide(event, now=clock.now)))
     home.land(events, observed_at=built.as_of + timedelta(days=1))
     after = home.build(built.as_of + timedelta(days=2))
     # what was decided is in the state already; what matured or landed beside it enters now, after the decisions
     others = bring_up(after, entries)
-    assert (others.history, others.entered > 0, others.moved > 0) == (0, True, True)
+    assert (others.history, others.entered > 0) == (0, True)
+    # the few that some domains have may all have been observed after the last decision of their entities
+    assert others.moved > 0 or others.entered < 20
     assert bring_up(after, entries) == CaughtUp(0, 0, 0)
     after = home.build(after.as_of)
     found = verify_served(

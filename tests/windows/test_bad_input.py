@@ -143,11 +143,17 @@ def test_a_clock_that_goes_back_is_held(engine: WindowEngine) -> None:
 
 def test_a_clock_that_is_days_behind_is_refused(engine: WindowEngine) -> None:
     """A day is no correction of a clock: going on would stamp everything with a time that was not."""
-    engine.observe("payments", EVENT, effective_us=START, observed_us=START)
+    engine.observe("payments", EVENT, effective_us=START, observed_us=START + MAX_AHEAD_US + SECOND)
     with pytest.raises(WindowError, match="more than a day behind"):
-        engine.observe(
-            "payments", {**EVENT, "payment": "p2"}, effective_us=START, observed_us=START - MAX_AHEAD_US - SECOND
-        )
+        engine.observe("payments", {**EVENT, "payment": "p2"}, effective_us=START)
+
+
+def test_an_event_that_lands_days_late_enters_after_newer_ones(engine: WindowEngine) -> None:
+    """That it was observed days before a decision that did not see it is no sign of a wrong clock."""
+    engine.observe("payments", EVENT, effective_us=START, observed_us=START)
+    observed = START - 3 * MAX_AHEAD_US
+    late = engine.observe("payments", {**EVENT, "payment": "p2"}, effective_us=observed, observed_us=observed)
+    assert (late.stamp_us, late.is_duplicate) == (START, False)
 
 
 def test_repeats_end_with_the_dedupe_time(engine: WindowEngine) -> None:
