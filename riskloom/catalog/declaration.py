@@ -14,6 +14,8 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Money = Annotated[float, Field(ge=0)]
 Metric = Literal["average_precision", "roc_auc", "subject_precision_at_k", "recall_at_fpr"]
 Candidate = Literal["logistic_regression", "hist_gradient_boosting", "lightgbm", "detector"]
+#: Candidates that learn from rows as they come, whatever their labels.
+UNSUPERVISED: frozenset[str] = frozenset({"detector"})
 
 
 class _Section(BaseModel):
@@ -61,6 +63,10 @@ class Gate(_Section):
     tolerance: Probability = 0.0
     min_positives: int = Field(default=30, ge=1, description="Fewer in the holdout: no verdict, no promotion.")
     max_single_feature_auc: Probability = Field(default=0.995, description="A feature that does better leaks.")
+    without_labels: bool = Field(
+        default=False,
+        description="As long as there are fewer positives, a candidate that needs none may serve.",
+    )
     reason: str = Field(min_length=20, description="Why this metric and this minimum.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from riskloom.catalog.declaration import Domain
+from riskloom.catalog.declaration import UNSUPERVISED, Domain
 from riskloom.contracts import TableContract, mistakes_from
 from riskloom.errors import CatalogError, ConfigError, Mistake
 
@@ -104,6 +104,9 @@ def _misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
     yield from _table_misfits(domain)
     yield from _outcome_misfits(domain)
     yield from _watch_misfits(domain)
+    if domain.gate.without_labels and not UNSUPERVISED & set(domain.training.candidates):
+        expected = f"one that needs no labels ({', '.join(sorted(UNSUPERVISED))}), as gate.without_labels says"
+        yield "training.candidates", expected, repr(domain.training.candidates)
     if domain.gate.tolerance >= domain.gate.minimum > 0:
         yield "gate.tolerance", "less than gate.minimum", repr(domain.gate.tolerance)
 

@@ -24,6 +24,10 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+#: The calibration of a model that learned without labels: its raw score is a tail's complement already.
+TAIL = "tail"
+
+
 class FeatureSpec(_Part):
     """One column of the matrix that the model takes, with what was seen of it when the model was fitted."""
 
@@ -96,6 +100,11 @@ class ModelManifest(_Part):
         if len(set(names)) < len(names):
             raise ValueError("each feature once")
         return self
+
+    @property
+    def is_unlabelled(self) -> bool:
+        """Whether it learned without labels: its scores say how unusual a row is, not how likely it is bad."""
+        return self.calibration.method == TAIL
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ Setting = Mapping[str, Parameter]
 # make a fit many times slower where something else runs too. Fits run side by side instead.
 _THREADS = 1
 #: Candidates that learn without labels, from rows as they come.
-UNSUPERVISED: frozenset[Kind] = frozenset({"detector"})
 
 # Bins hold about as many rows each. Of the 255 that are usual each holds more rows than there are positives, and what
 # tells rare values apart, such as the largest amounts, is lost in the last one.

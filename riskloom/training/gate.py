@@ -15,16 +15,18 @@ from riskloom.training.evaluation import Evaluation, Figure
 from riskloom.training.rows import FloatArray, LabelledRows
 from riskloom.training.windows import isoformat
 
+_FLOOD = 10  # times what a threshold without labels was set to flag
 _MOST_NEGATIVES = 50_000  # an area under the curve above 0.99 shows on far fewer
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A model on the holdout: what it said of each row and how good that was."""
+    """A model on the holdout: what it said of each row, how good that was, and whether it learned without labels."""
 
     probabilities: FloatArray
     threshold: float
     evaluation: Evaluation
+    is_unlabelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Champion:
     evaluation: Evaluation | None
     problem: str = ""
     note: str = ""
+    is_unlabelled: bool = False
 
 
 def judge(
@@ -49,6 +52,9 @@ def judge(
     """
     Compare a challenger with what is declared and with the champion on the same rows.
 
+    A challenger that learned without labels is judged without them where the declaration lets it serve as long as there
+    are too few: it must say something, flag about as much as it was set to, and displace no model that did learn.
+
     Args:
         domain: Declares the gate and the names that would be labels.
         holdout: The rows judged on.
@@ -61,17 +67,25 @@ def judge(
     mine = challenger.evaluation[metric]
     theirs = champion.evaluation[metric] if champion and champion.evaluation else None
     gap = None if theirs is None else Figure(mine.value - theirs.value, mine.replicates - theirs.replicates)
-    reasons = [
-        *_too_little(domain, holdout),
-        *_degenerate(challenger),
-        *_leaks(domain, seen),
-        *_too_low(domain, mine),
-        *_worse(domain, champion, theirs, gap),
-    ]
+    notes = [champion.note if champion else "no champion yet"]
+    if challenger.is_unlabelled and domain.gate.without_labels and holdout.positives < domain.gate.min_positives:
+        reasons = [*_says_nothing(challenger), *_floods(challenger), *_displaces(champion)]
+        notes.append(
+            f"judged without labels: {holdout.positives} positives among {len(holdout)} holdout rows, fewer than "
+            f"gate.min_positives {domain.gate.min_positives}"
+        )
+    else:
+        reasons = [
+            *_too_little(domain, holdout),
+            *(_says_nothing(challenger) or _decides_nothing(challenger)),
+            *_leaks(domain, seen),
+            *_too_low(domain, mine),
+            *_worse(domain, champion, theirs, gap),
+        ]
     return Verdict(
         passed=not reasons,
         reasons=tuple(reasons),
-        notes=tuple(note for note in [champion.note if champion else "no champion yet"] if note),
+        notes=tuple(note for note in notes if note),
         metric=metric,
         value=_number(mine),
         interval=mine.interval,
@@ -116,18 +130,37 @@ def _too_little(domain: Domain, holdout: LabelledRows) -> Iterator[str]:
         yield f"all {len(holdout)} holdout rows are positive: nothing to tell apart"
 
 
-def _degenerate(challenger: Contender) -> Iterator[str]:
+def _says_nothing(challenger: Contender) -> list[str]:
     scores = challenger.probabilities
     if not np.isfinite(scores).all():
-        yield f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not numbers"
-        return
+        return [f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not numbers"]
     if len(scores) and scores.min() == scores.max():
-        yield f"every row gets the same score {scores[0]:.6g}: the model says nothing"
-        return
+        return [f"every row gets the same score {scores[0]:.6g}: the model says nothing"]
+    return []
+
+
+def _decides_nothing(challenger: Contender) -> Iterator[str]:
+    scores = challenger.probabilities
     flagged = int((scores >= challenger.threshold).sum())
     if flagged in {0, len(scores)}:
         who = "nobody" if flagged == 0 else f"all {flagged} rows"
         yield f"at its cheapest threshold {challenger.threshold:.6g} it flags {who}: the model decides nothing"
+
+
+def _floods(challenger: Contender) -> Iterator[str]:
+    """Of rows like those it learned from it flags what its threshold says; more than ten times as many is a flood."""
+    scores, expected = challenger.probabilities, 1 - challenger.threshold
+    flagged = int((scores >= challenger.threshold).sum())
+    if flagged > max(_FLOOD * expected * len(scores), _FLOOD):
+        yield (
+            f"it flags {flagged} of {len(scores)} holdout rows, more than {_FLOOD} times the {expected:.2%} it was set "
+            "to: the holdout is not like what it learned from"
+        )
+
+
+def _displaces(champion: Champion | None) -> Iterator[str]:
+    if champion is not None and not champion.is_unlabelled:
+        yield f"champion {champion.version} learned from labels, and too few are left to show that this is better"
 
 
 def _leaks(domain: Domain, rows: LabelledRows) -> Iterator[str]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from riskloom.catalog import Domain
+from riskloom.catalog import UNSUPERVISED, Domain
 from riskloom.errors import TrainingError
 from riskloom.registry import Kind
-from riskloom.training.candidates import UNSUPERVISED, FittedModel, Setting, fit, sample_settings
+from riskloom.training.candidates import FittedModel, Setting, fit, sample_settings
 from riskloom.training.evaluation import metric_value
 from riskloom.training.rows import FloatArray, LabelledRows
 from riskloom.training.windows import Fold, time_folds

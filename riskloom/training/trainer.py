@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from riskloom.catalog import Domain
+from riskloom.catalog import UNSUPERVISED, Domain
 from riskloom.errors import TrainingError
-from riskloom.registry import Calibration, FeatureSpec, LoadedModel, ModelManifest, Verdict
-from riskloom.registry.manifest import digest
+from riskloom.registry import Calibration, FeatureSpec, Kind, LoadedModel, ModelManifest, Verdict
+from riskloom.registry.manifest import TAIL, digest
 from riskloom.registry.scorers import open_scorer
 from riskloom.training.calibration import apply_calibration, fit_calibration
-from riskloom.training.candidates import DEFAULTS, UNSUPERVISED, FittedModel, one_blas_thread
+from riskloom.training.candidates import DEFAULTS, FittedModel, one_blas_thread
 from riskloom.training.costs import cheapest_threshold, row_costs
 from riskloom.training.evaluation import REPLICATES, evaluate
 from riskloom.training.gate import Champion, Contender, judge
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _LIBRARIES = ("lightgbm", "numpy", "scikit-learn", "skops")
 _UNUSUAL = 0.999
-_TAIL = Calibration(method="tail", raw=(0.0, 1.0), probability=(0.0, 1.0))
+_TAIL = Calibration(method=TAIL, raw=(0.0, 1.0), probability=(0.0, 1.0))
 _EXPLAINED_ROWS = 500  # enough for a mean absolute contribution
 
 
@@ -64,9 +64,10 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
     """
     Choose, fit and calibrate a model on a window of mature decisions.
 
-    The threshold is the one that would have cost least on rows that the chosen setting had not seen. Where no positive
-    is known yet and every candidate learns without labels, the first is fitted: its probabilities say how unusual a
-    row is, and the threshold flags one in a thousand. The gate refuses it for want of positives.
+    The threshold is the one that would have cost least on rows that the chosen setting had not seen. Where too few
+    positives are known yet, the first candidate that learns without labels is fitted: its probabilities say how unusual
+    a row is, and the threshold flags one in a thousand. Too few are fewer than ``gate.min_positives`` where
+    ``gate.without_labels`` lets such a model serve; otherwise none at all, where no candidate needs any.
 
     Args:
         domain: Declares candidates, budget, costs and seed.
@@ -76,8 +77,10 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
     Raises:
         TrainingError: There is too little history, or a class is missing.
     """
-    if not rows.positives and set(domain.training.candidates) <= UNSUPERVISED:
-        return _without_labels(domain, rows)
+    candidates, gate = domain.training.candidates, domain.gate
+    fewest = gate.min_positives if gate.without_labels else int(set(candidates) <= UNSUPERVISED)
+    if rows.positives < fewest:
+        return _without_labels(domain, rows, next(kind for kind in candidates if kind in UNSUPERVISED))
     with one_blas_thread():
         found: SearchResult = search(domain, rows, on_progress=on_progress)
         fitted = fit_rows(domain, rows, found.best.kind, found.best.setting, among=np.arange(len(rows)))
@@ -89,8 +92,7 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
     return Trained(fitted, calibration, threshold, found.trials)
 
 
-def _without_labels(domain: Domain, rows: LabelledRows) -> Trained:
-    kind = domain.training.candidates[0]
+def _without_labels(domain: Domain, rows: LabelledRows, kind: Kind) -> Trained:
     fitted = fit_rows(domain, rows, kind, DEFAULTS[kind], among=np.arange(len(rows)))
     return Trained(fitted, _TAIL, _UNUSUAL, (Trial(kind, DEFAULTS[kind]),))
 
@@ -179,7 +181,7 @@ def contend(domain: Domain, holdout: LabelledRows, model: LoadedModel, *, replic
     evaluation = evaluate(
         holdout, probabilities, threshold, domain.costs, seed=domain.training.seed, replicates=replicates
     )
-    return Contender(probabilities, threshold, evaluation)
+    return Contender(probabilities, threshold, evaluation, is_unlabelled=model.manifest.is_unlabelled)
 
 
 def compare(
@@ -195,7 +197,7 @@ def compare(
     lacking = [name for name in manifest.feature_names if name not in frame.columns]
     if lacking:
         problem = f"its features {', '.join(lacking)} are no longer built"
-        return Champion(champion.version, None, problem=problem)
+        return Champion(champion.version, None, problem=problem, is_unlabelled=manifest.is_unlabelled)
     _, holdout = split(domain, labelled_rows(domain, frame, manifest.feature_names), windows)
     note = ""
     if datetime.fromisoformat(manifest.windows.fit_end) > windows.fit_end:
@@ -203,7 +205,8 @@ def compare(
             f"champion {champion.version} learned from decisions up to {manifest.windows.fit_end}, some of which "
             f"are in this holdout (from {isoformat(windows.fit_end)}): the comparison favours it"
         )
-    return Champion(champion.version, contend(domain, holdout, champion, replicates=replicates).evaluation, note=note)
+    evaluation = contend(domain, holdout, champion, replicates=replicates).evaluation
+    return Champion(champion.version, evaluation, note=note, is_unlabelled=manifest.is_unlabelled)
 
 
 def _describe(

@@ -141,7 +141,13 @@ class Decider:
 
     async def _judge(self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion) -> Decision:
         is_trusted = scored.score is not None and (reading.is_reachable or not champion.views)
-        outcome = choose_outcome(self._domain, scored.score if is_trusted else None, champion.model.manifest.threshold)
+        manifest = champion.model.manifest
+        outcome = choose_outcome(
+            self._domain,
+            scored.score if is_trusted else None,
+            manifest.threshold,
+            is_probability=not manifest.is_unlabelled,
+        )
         needs_reasons = is_trusted and outcome.name != self._domain.outcome[0].name
         # Contributions take about a millisecond: in a thread, so that other events do not wait for them.
         reasons = await asyncio.to_thread(self._reasons, scored.row, champion) if needs_reasons else ()

@@ -26,6 +26,11 @@ class Manifest(Protocol):
         """The score from which flagging costs less than not flagging."""
         ...
 
+    @property
+    def is_unlabelled(self) -> bool:
+        """Whether its scores say how unusual a row is, not how likely it is bad."""
+        ...
+
 
 class Model(Protocol):
     """A verified model."""

@@ -42,6 +42,14 @@ def test_no_score_is_the_safe_outcome(domain: Domain, score: float | None) -> No
 
 
 @pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
+@pytest.mark.parametrize(("score", "outcome"), [(0.9989, "o0"), (0.999, "o1"), (1.0, "o1")])
+def test_what_is_only_unusual_is_flagged_and_no_more(domain: Domain, score: float, outcome: str) -> None:
+    """A score that is no probability reaches the outcome from «threshold», and none that is meant for likely abuse."""
+    declared = at(domain, 0, "threshold", 0.9)
+    assert choose_outcome(declared, score, threshold=0.999, is_probability=False).name == outcome
+
+
+@pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
 def test_threshold_above_a_fixed_score(domain: Domain) -> None:
     """A threshold that training put above a harder outcome's score does not soften that outcome."""
     assert choose_outcome(at(domain, 0, "threshold", 0.9), 0.92, threshold=0.95).name == "o2"

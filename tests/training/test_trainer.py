@@ -8,12 +8,14 @@ import pytest
 
 from riskloom.catalog import Domain
 from riskloom.errors import TrainingError
-from riskloom.registry import Kind
+from riskloom.registry import Kind, LoadedModel
+from riskloom.registry.scorers import open_scorer
 from riskloom.training import train, training_windows
 from riskloom.training.candidates import DEFAULTS, sample_settings
 from riskloom.training.card import write_card
 from riskloom.training.rows import labelled_rows
 from riskloom.training.search import fit_rows, search
+from riskloom.training.trainer import TrainingOutcome
 from tests.training.synthetic import AS_OF, FEATURES, make_frame, small
 
 
@@ -137,6 +139,37 @@ def test_without_any_positive_the_detector_is_kept_and_refused(domain: Domain, f
     assert 0 < (outcome.contender.probabilities >= 0.99).mean() < 0.03
     assert any("0 positives" in reason for reason in outcome.verdict.reasons)
     assert "no settings" in write_card(declared, outcome)["card.md"].decode()
+
+
+def opened(outcome: TrainingOutcome, version: str) -> LoadedModel:
+    """The model as it opens from its bytes."""
+    (name, content), *_ = outcome.payload.items()
+    manifest = outcome.manifest
+    return LoadedModel(manifest, open_scorer(manifest.kind, content, manifest.reference, file=name), version)
+
+
+def test_with_few_positives_the_detector_may_serve_where_that_is_declared(domain: Domain, frame: pd.DataFrame) -> None:
+    """It is promoted without labels, said to be, until there are enough; then a model that learns from them wins."""
+    declared = small(domain, candidates=("logistic_regression", "detector"))
+    declared = declared.model_copy(update={"gate": declared.gate.model_copy(update={"without_labels": True})})
+    few = frame.assign(label=np.where(frame["label"].cumsum() <= 20, frame["label"], 0).astype(np.int8))
+    start = train(declared, few, FEATURES, as_of=AS_OF, replicates=20)
+    assert (start.manifest.kind, start.manifest.is_unlabelled, start.verdict.passed) == ("detector", True, True)
+    assert any("judged without labels: 0 positives" in note for note in start.verdict.notes)
+    later = train(declared, frame, FEATURES, as_of=AS_OF, champion=opened(start, "1"), replicates=20)
+    assert (later.manifest.is_unlabelled, later.verdict.passed) == (False, True)
+    back = train(declared, few, FEATURES, as_of=AS_OF, champion=opened(later, "2"), replicates=20)
+    assert back.verdict.reasons == ("champion 2 learned from labels, and too few are left to show that this is better",)
+
+
+def test_a_detector_that_floods_is_refused(domain: Domain, frame: pd.DataFrame) -> None:
+    """A holdout that is nothing like what it learned from is not flagged as a whole."""
+    declared = small(domain, candidates=("detector",))
+    declared = declared.model_copy(update={"gate": declared.gate.model_copy(update={"without_labels": True})})
+    moved = frame["decision_at"] >= training_windows(domain, AS_OF).fit_end.replace(tzinfo=None)
+    strange = frame.assign(label=0, amount_log=frame["amount_log"] + np.where(moved, 30.0, 0.0))
+    verdict = train(declared, strange, FEATURES, as_of=AS_OF, replicates=20).verdict
+    assert any("the holdout is not like what it learned from" in reason for reason in verdict.reasons)
 
 
 def test_a_window_without_rows_is_refused(domain: Domain, frame: pd.DataFrame) -> None:
