@@ -103,6 +103,7 @@ def _misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
         yield "name", f"the folder's name {domain.folder.name!r}", repr(domain.name)
     yield from _table_misfits(domain)
     yield from _outcome_misfits(domain)
+    yield from _assessment_misfits(domain)
     if domain.gate.tolerance >= domain.gate.minimum > 0:
         yield "gate.tolerance", "less than gate.minimum", repr(domain.gate.tolerance)
 
@@ -151,6 +152,23 @@ def _outcome_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
     numbers = [outcome.from_score for outcome in domain.outcome if outcome.from_score != "threshold"]
     if numbers != sorted(numbers):
         yield "outcome.from_score", "scores that rise from outcome to outcome", repr(numbers)
+
+
+def _assessment_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
+    seen = [domain.subject.entity]
+    for number, assessment in enumerate(domain.assessment):
+        key, gate, limits = f"assessment.{number}", assessment.gate, assessment.thresholds
+        if assessment.entity in seen:
+            yield f"{key}.entity", f"one that is not judged yet ({', '.join(seen)})", repr(assessment.entity)
+        seen.append(assessment.entity)
+        if len(set(assessment.columns)) < len(assessment.columns):
+            yield f"{key}.key", "a column of its own for each of these", ", ".join(assessment.columns)
+        if len(set(assessment.outcomes.names)) < len(assessment.outcomes.names):
+            yield f"{key}.outcomes", "each name once", ", ".join(assessment.outcomes.names)
+        if limits.denied_below >= limits.valid_from:
+            yield f"{key}.thresholds.denied_below", "less than valid_from", repr(limits.denied_below)
+        if gate.tolerance >= gate.minimum > 0:
+            yield f"{key}.gate.tolerance", "less than gate.minimum", repr(gate.tolerance)
 
 
 def _shown(path: Path) -> str:
