@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from riskloom.errors import TrainingError
 
 FloatArray = NDArray[np.float64]
+_ROUNDING = 1e-9  # 0.9 / 0.1 is a little more than nine
 
 
 def conformal_margin(low: FloatArray, high: FloatArray, truth: FloatArray, coverage: float) -> float:
@@ -30,11 +31,11 @@ def conformal_margin(low: FloatArray, high: FloatArray, truth: FloatArray, cover
     Raises:
         TrainingError: There are too few cases for any margin to do so.
     """
-    rank = int(np.ceil(coverage * (len(truth) + 1)))
+    rank = int(np.ceil(coverage * (len(truth) + 1) - _ROUNDING))
     if rank > len(truth):
         raise TrainingError(
             f"{len(truth)} cases are too few to set an interval that holds {coverage:.0%}: "
-            f"at least {int(np.ceil(coverage / (1 - coverage)))} are needed"
+            f"at least {int(np.ceil(coverage / (1 - coverage) - _ROUNDING))} are needed"
         )
     outside = np.maximum(low - truth, truth - high)
     return float(np.sort(outside)[rank - 1])
