@@ -123,6 +123,11 @@ class Settings(BaseSettings):
         return self.home / "monitoring"
 
     @property
+    def assessments(self) -> Path:
+        """What assessments said of open cases, ``<domain>/<entity>/*.parquet``."""
+        return self.home / "assessments"
+
+    @property
     def airflow_home(self) -> Path:
         """Airflow's own folder: its database, logs and passwords."""
         return self.home / "airflow"

@@ -2,6 +2,7 @@
 
 from riskloom.catalog.declaration import (
     UNSUPERVISED,
+    Assessment,
     Costs,
     Demo,
     Domain,
@@ -19,6 +20,7 @@ from riskloom.catalog.loader import DOMAINS, load_catalog, load_domain
 __all__ = [
     "DOMAINS",
     "UNSUPERVISED",
+    "Assessment",
     "Costs",
     "Demo",
     "Domain",

@@ -123,6 +123,78 @@ class Watch(_Section):
     one_in: int = Field(ge=2, le=1_000_000, description="Flagged when as unusual as one in so many.")
 
 
+class AssessmentGate(_Section):
+    """What the model of an assessment must reach on its holdout."""
+
+    metric: Literal["roc_auc", "average_precision"]
+    minimum: Probability
+    tolerance: Probability = Field(default=0.02, description="How much worse than the version in use it may look.")
+    min_positives: int = Field(default=60, ge=1, description="Fewer valid cases, or fewer others: no verdict.")
+    coverage_tolerance: Probability = Field(
+        default=0.08, description="How far below the declared one coverage may lie."
+    )
+    max_single_feature_auc: Probability = Field(default=0.995, description="A feature that does better leaks.")
+    reason: str = Field(min_length=20, description="Why this metric and this minimum.")
+
+
+class AssessmentThresholds(_Section):
+    """When an answer is given without a person; shares are of what is claimed."""
+
+    denied_below: Probability = Field(description="Probability of being valid below which a case is denied.")
+    valid_from: Probability = Field(description="Probability from which it is held to be valid.")
+    whole_from: Probability = Field(default=0.95, description="Payable share from which it is valid as a whole.")
+    widest: Probability = Field(default=0.5, description="Widest interval of the payable share that is relied on.")
+
+
+class AssessmentOutcomes(_Section):
+    """What the four answers are called in the domain."""
+
+    valid: Slug
+    partial: Slug
+    denied: Slug
+    uncertain: Slug
+
+    @property
+    def names(self) -> tuple[str, str, str, str]:
+        """All four, in the order of the declaration."""
+        return self.valid, self.partial, self.denied, self.uncertain
+
+
+class Assessment(_Section):
+    """
+    A further subject, judged in batch: whether a case is valid, and how much of the amount it asks for is payable.
+
+    Cases are the rows of a mart, each as it was known at its ``decision_at``; every column of whole or real numbers
+    that is not named here is a feature.
+    """
+
+    entity: Slug
+    mart: Slug = Field(description="Name of the mart without the domain's.")
+    key: Slug = Field(description="Text column: the case.")
+    description: str = Field(min_length=20)
+    amount: Slug = Field(description="Decimal column: what is claimed.")
+    rate: Slug | None = Field(default=None, description="Column: one unit of the amount in the domain's currency.")
+    valid: Slug = Field(description="Boolean column: whether the case was valid; empty while it is open.")
+    payable: Slug = Field(description="Decimal column: what was payable; empty while it is open.")
+    known_at: Slug = Field(description="Timestamp column: when both became known; empty while it is open.")
+    history: Duration
+    maturity: Duration = Field(
+        description="How old a case must be to be judged on: younger ones that have ended are the quick."
+    )
+    holdout: Duration
+    coverage: float = Field(ge=0.5, le=0.99, description="Share of cases whose payable amount the interval must hold.")
+    seed: int = 0
+    gate: AssessmentGate
+    thresholds: AssessmentThresholds
+    outcomes: AssessmentOutcomes
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The mart's columns that are no features."""
+        named = (self.key, "decision_at", self.amount, self.valid, self.payable, self.known_at)
+        return named if self.rate is None else (*named, self.rate)
+
+
 class Domain(_Section):
     """One declared domain with its tables."""
 
@@ -144,6 +216,7 @@ class Domain(_Section):
     )
     watch: tuple[Watch, ...] = ()
     demo: Demo = Field(default_factory=Demo)
+    assessment: tuple[Assessment, ...] = Field(default=(), description="Further subjects, judged in batch.")
     tables: dict[str, TableContract] = Field(default_factory=dict)
     folder: Path
 

@@ -107,6 +107,7 @@ def _misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
     if domain.gate.without_labels and not UNSUPERVISED & set(domain.training.candidates):
         expected = f"one that needs no labels ({', '.join(sorted(UNSUPERVISED))}), as gate.without_labels says"
         yield "training.candidates", expected, repr(domain.training.candidates)
+    yield from _assessment_misfits(domain)
     if domain.gate.tolerance >= domain.gate.minimum > 0:
         yield "gate.tolerance", "less than gate.minimum", repr(domain.gate.tolerance)
 
@@ -164,6 +165,23 @@ def _watch_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
     for number, watch in enumerate(domain.watch):
         if watch.history <= watch.period:
             yield f"watch.{number}.history", f"longer than the period {watch.period}", str(watch.history)
+
+
+def _assessment_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
+    seen = [domain.subject.entity]
+    for number, assessment in enumerate(domain.assessment):
+        key, gate, limits = f"assessment.{number}", assessment.gate, assessment.thresholds
+        if assessment.entity in seen:
+            yield f"{key}.entity", f"one that is not judged yet ({', '.join(seen)})", repr(assessment.entity)
+        seen.append(assessment.entity)
+        if len(set(assessment.columns)) < len(assessment.columns):
+            yield f"{key}.key", "a column of its own for each of these", ", ".join(assessment.columns)
+        if len(set(assessment.outcomes.names)) < len(assessment.outcomes.names):
+            yield f"{key}.outcomes", "each name once", ", ".join(assessment.outcomes.names)
+        if limits.denied_below >= limits.valid_from:
+            yield f"{key}.thresholds.denied_below", "less than valid_from", repr(limits.denied_below)
+        if gate.tolerance >= gate.minimum > 0:
+            yield f"{key}.gate.tolerance", "less than gate.minimum", repr(gate.tolerance)
 
 
 def _shown(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,8 +88,7 @@ def load_model(store: ModelStore, domain: str, version: str) -> LoadedModel:
 def load_folder(folder: Path, key: Ed25519PublicKey, *, version: str) -> LoadedModel:
     """Open a model from any folder that holds one, a Bento's copy for instance; raises as :func:`load_model` does."""
     manifest = read_manifest(folder, key)
-    _refuse_strangers(folder, manifest)
-    payload = {name: _read_signed(folder, name, expected) for name, expected in manifest.files.items()}
+    payload = read_payload(folder, manifest.files)
     name = payload_file(manifest.kind)
     if set(payload) != {name}:
         raise RegistryError(f"{folder / MANIFEST}: expected the file {name}, found {', '.join(sorted(payload))}")
@@ -108,6 +108,17 @@ def read_manifest(folder: Path, key: Ed25519PublicKey) -> ModelManifest:
         raise SignatureError(f"{path}: signed, but not a manifest of this release: {error}") from error
 
 
+def read_payload(folder: Path, files: Mapping[str, str]) -> dict[str, bytes]:
+    """
+    Read the files that a verified manifest names, name to SHA-256.
+
+    Raises:
+        SignatureError: One is missing, a link, or not what was signed, or there is one that nobody signed.
+    """
+    _refuse_strangers(folder, files)
+    return {name: _read_signed(folder, name, expected) for name, expected in files.items()}
+
+
 def _read_signed(folder: Path, name: str, expected: str) -> bytes:
     content = read_plain(folder, name)
     if (found := digest(content)) != expected:
@@ -117,8 +128,8 @@ def _read_signed(folder: Path, name: str, expected: str) -> bytes:
     return content
 
 
-def _refuse_strangers(folder: Path, manifest: ModelManifest) -> None:
+def _refuse_strangers(folder: Path, files: Mapping[str, str]) -> None:
     """A file that nobody put there on purpose, a pickle for instance, makes the whole version suspect."""
     for path in sorted(folder.iterdir()):
-        if path.name not in UNSIGNED and path.name not in manifest.files:
+        if path.name not in UNSIGNED and path.name not in files:
             raise SignatureError(f"{path}: expected only files of the model, found one that nobody signed")

@@ -142,3 +142,55 @@ def test_a_file_that_is_no_toml_is_named(domains: Path, text: str) -> None:
     (folder / "tables" / "accounts__logins.toml").write_text(text)
     found = mistakes_of(domains)
     assert "tables/accounts__logins.toml" in found["(whole file)"]
+
+
+ASSESSMENT = """
+[[assessment]]
+entity = "claim"
+mart = "claim_cases"
+key = "claim_id"
+description = "A claim of a test's own: is it valid."
+amount = "claimed_amount"
+valid = "is_valid"
+payable = "payable_amount"
+known_at = "resolved_at"
+history = "90d"
+maturity = "30d"
+holdout = "30d"
+coverage = 0.8
+gate = {metric = "roc_auc", minimum = 0.7, reason = "a test's gate, not a real one"}
+thresholds = {denied_below = 0.2, valid_from = 0.8}
+outcomes = {valid = "grant", partial = "grant_part", denied = "refuse", uncertain = "ask"}
+"""
+
+
+def test_an_assessment_is_read_with_its_defaults(domains: Path) -> None:
+    """A domain without one has none; one that is declared knows which columns are no features."""
+    folder = next(domains.iterdir())
+    assert load_domain(folder.name, domains).assessment == ()
+    (folder / "domain.toml").write_text((folder / "domain.toml").read_text() + ASSESSMENT)
+    (assessment,) = load_domain(folder.name, domains).assessment
+    assert assessment.columns[:3] == ("claim_id", "decision_at", "claimed_amount")
+    assert (assessment.rate, assessment.gate.min_positives, assessment.thresholds.widest) == (None, 60, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "expected"),
+    [
+        ('"claim"', '"transaction"', "entity", "one that is not judged yet (transaction)"),
+        ('valid = "is_valid"', 'valid = "claim_id"', "key", "a column of its own for each of these"),
+        ('uncertain = "ask"', 'uncertain = "grant"', "outcomes", "each name once"),
+        ("denied_below = 0.2", "denied_below = 0.9", "thresholds.denied_below", "less than valid_from"),
+        ("minimum = 0.7,", "minimum = 0.7, tolerance = 0.8,", "gate.tolerance", "less than gate.minimum"),
+        ("coverage = 0.8", "coverage = 80", "coverage", "less than or equal to 0.99"),
+        ('holdout = "30d"', 'holdout = "a month"', "holdout", 'a duration such as "30m"'),
+        ('mart = "claim_cases"', 'mart = "../claims"', "mart", "String should match pattern"),
+        ("valid_from = 0.8", "valid_form = 0.8", "thresholds.valid_from", "a value"),
+    ],
+)
+def test_mistakes_in_an_assessment_are_named_by_key(domains: Path, old: str, new: str, key: str, expected: str) -> None:
+    """File, place and key, what was expected and what was found."""
+    path = next(domains.iterdir()) / "domain.toml"
+    assert old in ASSESSMENT
+    path.write_text(path.read_text() + ASSESSMENT.replace(old, new, 1))
+    assert f"domain.toml: assessment.0.{key}: expected {expected}" in mistakes_of(domains)[f"assessment.0.{key}"]

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import riskloom.catalog
-from riskloom.catalog import DOMAINS, Domain, load_domain
+from riskloom.catalog import DOMAINS, Assessment, Domain, load_domain
 
 
 def main() -> None:
@@ -72,7 +73,16 @@ def small(domain: Domain, minimum: float | None) -> Domain:
     monitoring = domain.monitoring.model_copy(update={"sample": 1_000})
     # a small history has few positives; how many a verdict needs is the gate's own tests' matter
     gate = domain.gate.model_copy(update={"minimum": minimum or domain.gate.minimum, "min_positives": 5})
-    return domain.model_copy(update={"training": training, "monitoring": monitoring, "gate": gate})
+    changed: dict[str, Any] = {"training": training, "monitoring": monitoring, "gate": gate}
+    changed["assessment"] = tuple(small_assessment(assessment, minimum) for assessment in domain.assessment)
+    return domain.model_copy(update=changed)
+
+
+def small_assessment(assessment: Assessment, minimum: float | None) -> Assessment:
+    """The assessment with a short holdout and a gate that a small history can pass."""
+    changed = {"minimum": minimum or assessment.gate.minimum, "min_positives": 5, "coverage_tolerance": 0.3}
+    gate = assessment.gate.model_copy(update=changed)
+    return assessment.model_copy(update={"gate": gate, "holdout": timedelta(days=14), "maturity": timedelta(days=14)})
 
 
 if __name__ == "__main__":

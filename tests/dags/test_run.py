@@ -57,6 +57,9 @@ def runs(home: Settings, domain: Domain) -> dict[str, dict[str, Any]]:
         "alarm": {"dag": "monitoring", "conf": {"as_of": LATER}},
         "alarm that fails": {"dag": "monitoring", "conf": {"as_of": LATER, "fail_on_alarm": True}},
     }
+    if domain.assessment:
+        steps["no answers"] = {"dag": "assessment", "minimum": 0.999}
+        steps["answers"] = {"dag": "assessment", "minimum": 0.1}
     asked = [{**step, "dag": f"{domain.name}__{step['dag']}"} for step in steps.values()]
     outcomes = json.loads(call("tests.dags.run", airflow_environment(home), json.dumps(asked)))
     return dict(zip(steps, outcomes, strict=True))
@@ -116,6 +119,20 @@ def test_an_alarm_is_seen(runs: dict[str, Any], home: Settings, domain: Domain) 
     assert latest is not None
     assert (latest.status, latest.reasons[0]) == ("alarm", "no decision in the window")
     assert latest.as_of == datetime.fromisoformat(LATER)
+
+
+def test_open_cases_are_answered(runs: dict[str, Any], domain: Domain) -> None:
+    """A model that the gate refused answers nothing, and says why; one that passed answers what is open."""
+    for assessment in domain.assessment:
+        answer = f"{assessment.entity}.answer"
+        assert (runs["no answers"]["state"], runs["no answers"]["tasks"][answer]) == ("success", "skipped")
+        assert runs["no answers"]["announced"] == {}
+        assert set(runs["answers"]["tasks"].values()) == {"success"}
+        extra = runs["answers"]["announced"][f"riskloom://{domain.name}/assessment/{assessment.entity}"]
+        assert extra["version"] == runs["answers"]["returned"][f"{assessment.entity}.train"]["version"]
+        outcome = runs["answers"]["returned"][answer]
+        assert extra["cases"] == outcome["cases"] == sum(outcome["outcomes"].values()) > 0
+        assert Path(outcome["file"]).is_file()
 
 
 @pytest.mark.usefixtures("runs")

@@ -8,6 +8,7 @@ import pytest
 
 from riskloom.catalog import Domain
 
+#: Stages that every domain has; others it has where it declares what they work on.
 STAGES = ("features", "training", "monitoring")
 #: What a file that is read every half minute must not import.
 HEAVY = {"bentoml", "dbt", "duckdb", "evidently", "feast", "lightgbm", "pandas", "pyarrow", "scipy", "sklearn"}
@@ -17,18 +18,14 @@ def uri(domain: Domain, name: str) -> str:
     return f"riskloom://{domain.name}/{name}"
 
 
-@pytest.fixture(params=STAGES)
-def stage(request: pytest.FixtureRequest) -> str:
-    """A stage with a DAG a domain."""
-    name: str = request.param
-    return name
+def stages_of(domain: Domain) -> tuple[str, ...]:
+    return (*STAGES, *(("assessment",) if domain.assessment else ()))
 
 
 @pytest.fixture
-def dag(described: dict[str, Any], domain: Domain, stage: str) -> dict[str, Any]:
-    """The DAG of a domain's stage, described."""
-    found: dict[str, Any] = described["dags"][f"{domain.name}__{stage}"]
-    return found
+def dags(described: dict[str, Any], domain: Domain) -> dict[str, dict[str, Any]]:
+    """The DAGs of a domain by stage, described."""
+    return {stage: described["dags"][f"{domain.name}__{stage}"] for stage in stages_of(domain)}
 
 
 def test_every_file_loads_quickly_and_lightly(described: dict[str, Any]) -> None:
@@ -41,47 +38,50 @@ def test_every_file_loads_quickly_and_lightly(described: dict[str, Any]) -> None
 def test_there_is_a_dag_for_every_domain_and_stage(described: dict[str, Any], domain: Domain) -> None:
     """A declared domain has its DAGs without a line of code, in the file of the stage."""
     files = {name: dag["file"] for name, dag in described["dags"].items() if name.startswith(f"{domain.name}__")}
-    assert files == {f"{domain.name}__{stage}": f"{stage}.py" for stage in STAGES}
+    assert files == {f"{domain.name}__{stage}": f"{stage}.py" for stage in stages_of(domain)}
 
 
-def test_a_dag_says_what_it_is(dag: dict[str, Any], domain: Domain, stage: str) -> None:
+def test_a_dag_says_what_it_is(dags: dict[str, dict[str, Any]], domain: Domain) -> None:
     """Title, tags, owner and documentation come from the declaration."""
-    assert dag["tags"] == sorted([domain.name, stage])
-    assert domain.title in dag["title"]
-    assert dag["owner"] == domain.owner
-    assert domain.title in dag["doc"]
-    assert len(dag["doc"]) > 200
+    for stage, dag in dags.items():
+        assert dag["tags"] == sorted([domain.name, stage])
+        assert domain.title in dag["title"]
+        assert dag["owner"] == domain.owner
+        assert domain.title in dag["doc"]
+        assert len(dag["doc"]) > 200
 
 
-def test_runs_do_not_overlap_nor_pile_up(dag: dict[str, Any]) -> None:
+def test_runs_do_not_overlap_nor_pile_up(dags: dict[str, dict[str, Any]]) -> None:
     """One run at a time, none for the past, none for ever."""
-    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
-    assert dag["dagrun_timeout"] <= 86_400
+    for stage, dag in dags.items():
+        assert (dag["catchup"], dag["max_active_runs"]) == (False, 1), stage
+        assert dag["dagrun_timeout"] <= 86_400, stage
 
 
-def test_the_form_explains_itself(dag: dict[str, Any]) -> None:
+def test_the_form_explains_itself(dags: dict[str, dict[str, Any]]) -> None:
     """Each field has a title, a description and a type; the instant is a date with time, or empty."""
-    for name, field in dag["params"].items():
-        assert field["schema"]["title"], name
-        assert field["description"], name
-        assert field["schema"]["type"], name
-    as_of = dag["params"]["as_of"]
-    assert as_of["value"] is None
-    assert (as_of["schema"]["format"], as_of["schema"]["type"]) == ("date-time", ["null", "string"])
+    for stage, dag in dags.items():
+        for name, field in dag["params"].items():
+            assert field["schema"]["title"], (stage, name)
+            assert field["description"], (stage, name)
+            assert field["schema"]["type"], (stage, name)
+        as_of = dag["params"]["as_of"]
+        assert as_of["value"] is None
+        assert (as_of["schema"]["format"], as_of["schema"]["type"]) == ("date-time", ["null", "string"])
 
 
-def test_tasks_end_and_are_tried_again(dag: dict[str, Any]) -> None:
+def test_tasks_end_and_are_tried_again(dags: dict[str, dict[str, Any]]) -> None:
     """What may hang has a time limit, and whatever does not run dbt is tried again."""
-    for name, task in dag["tasks"].items():
-        if task["operator"] not in {"ApprovalOperator", "EmptyOperator"} and not name.endswith("_done"):
-            assert task["timeout"], name
-        if not name.startswith("dbt"):
-            assert task["retries"] == 2, name
+    for stage, dag in dags.items():
+        for name, task in dag["tasks"].items():
+            if task["operator"] not in {"ApprovalOperator", "EmptyOperator"} and not name.endswith("_done"):
+                assert task["timeout"], (stage, name)
+            if not name.startswith("dbt"):
+                assert task["retries"] == 2, (stage, name)
 
 
-def test_assets_wire_the_stages(described: dict[str, Any], domain: Domain) -> None:
-    """Features start training; either starts monitoring; each stage announces one asset."""
-    dags = {stage: described["dags"][f"{domain.name}__{stage}"] for stage in STAGES}
+def test_assets_wire_the_stages(dags: dict[str, dict[str, Any]], domain: Domain) -> None:
+    """Features start all that works on them, a new model starts monitoring; each stage announces what it made."""
     assert dags["features"]["starts_from"] == []
     assert dags["training"]["starts_from"] == [uri(domain, "features")]
     assert dags["monitoring"]["starts_from"] == [uri(domain, "features"), uri(domain, "model")]
@@ -89,11 +89,26 @@ def test_assets_wire_the_stages(described: dict[str, Any], domain: Domain) -> No
         stage: {name: task["outlets"] for name, task in dag["tasks"].items() if task["outlets"]}
         for stage, dag in dags.items()
     }
-    assert outlets == {
+    entities = [assessment.entity for assessment in domain.assessment]
+    expected = {
         "features": {"publish": [uri(domain, "features")]},
         "training": {"promote": [uri(domain, "model")]},
         "monitoring": {"verdict": [uri(domain, "verdict")]},
+        "assessment": {f"{entity}.answer": [uri(domain, f"assessment/{entity}")] for entity in entities},
     }
+    assert outlets == {stage: expected[stage] for stage in stages_of(domain)}
+
+
+def test_an_assessment_is_trained_before_it_answers(described: dict[str, Any], domain: Domain) -> None:
+    """Its DAG starts from the features and has two tasks for each subject; without a subject there is none."""
+    dag = described["dags"].get(f"{domain.name}__assessment")
+    assert (dag is None) == (not domain.assessment)
+    if dag is not None:
+        assert dag["starts_from"] == [uri(domain, "features")]
+        upstream = {name: task["upstream"] for name, task in dag["tasks"].items()}
+        entities = [assessment.entity for assessment in domain.assessment]
+        answers = {f"{entity}.answer": [f"{entity}.train"] for entity in entities}
+        assert upstream == {f"{entity}.train": [] for entity in entities} | answers
 
 
 def test_only_dbt_takes_the_pool(described: dict[str, Any], domain: Domain) -> None:

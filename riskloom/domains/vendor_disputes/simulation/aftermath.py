@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riskloom.domains.vendor_disputes.simulation.billing import Billing
+from riskloom.domains.vendor_disputes.simulation.billing import Billing, cents
 from riskloom.domains.vendor_disputes.simulation.orders import HOUR, Lines, Orders
 from riskloom.domains.vendor_disputes.simulation.population import Bools, Floats, Ints, Population, chance
 from riskloom.domains.vendor_disputes.simulation.regime import Block, Cause
@@ -33,6 +33,9 @@ _REASON_OF = {
 _MISTAKEN = 0.09  # share of lines that only look wrong which are disputed all the same
 _DELAYING = 0.004  # share of other lines that are disputed to pay later
 _OPPORTUNISTIC, _HONEST_OBJECTION = 0.06, 0.5  # shares of deductions a vendor objects to: rightly made, wrongly made
+_ROUGH, _INFLATED = 0.3, 0.15  # shares of rightful claims that are estimated, and that ask for more than was lost
+_ASKS_FOR_ALL = 0.4  # share of claims about goods that are only late which ask for the whole line
+_SETTLED = 0.15  # share of granted claims in which both sides give way
 _CREDITED = 0.85  # share of returns for which a deduction is made
 _OPEN_DAYS, _OPEN_SPREAD = 3.5, 0.9  # until a dispute is opened
 _END_DAYS, _END_SPREAD = 8.0, 0.75  # until it ends
@@ -84,15 +87,9 @@ def dispute(
     count, is_wrong = len(line), bills.is_wrong[line]
     opened = lines.arrived[line] + (_days(rng, count, _OPEN_DAYS, _OPEN_SPREAD) * DAY).astype(np.int64)
     ended = opened + (_days(rng, count, _END_DAYS, _END_SPREAD) * DAY).astype(np.int64)
-    total = bills.amount[line] + bills.tax[line]
-    guess = np.maximum(total * np.clip(rng.lognormal(np.log(0.1), 0.8, count), 0.01, 1.0), 1).astype(np.int64)
-    claimed = np.where(is_wrong, bills.too_much[line], guess)
-    claimed = np.where(REASONS.index("duplicate") == reason, total, claimed)
+    claimed = _claims(rng, lines, bills, line, reason)
     held_wrong = np.where(is_wrong, chance(rng, count, 0.93), chance(rng, count, 0.1))
-    in_part = chance(rng, count, 0.2)
-    outcome = np.where(held_wrong, np.where(in_part, _IN_PART, _APPROVED), _DENIED)
-    share = np.where(in_part, rng.uniform(0.3, 0.9, count), 1.0)
-    allowed = np.where(held_wrong, np.minimum(np.rint(claimed * share), total), 0).astype(np.int64)
+    allowed = np.where(held_wrong, _granted(rng, claimed, bills.too_much[line], is_wrong), 0)
     ours = Disputes(
         line=line,
         by_vendor=np.zeros(count, dtype=np.bool_),
@@ -101,7 +98,7 @@ def dispute(
         opened=opened,
         ended=ended,
         is_held_wrong=held_wrong,
-        outcome=outcome,
+        outcome=_outcomes(claimed, allowed),
         allowed=allowed,
         about=np.full(count, -1),
     )
@@ -128,6 +125,40 @@ def _disputed(
     return chosen, np.where(is_price, REASONS.index("price"), reason)
 
 
+def _claims(rng: np.random.Generator, lines: Lines, bills: Billing, line: Ints, reason: Ints) -> Ints:
+    """
+    What is asked for, in hundredths.
+
+    Of a wrong line it is what is too much, exactly, estimated or inflated; of a right one what it looks like: whoever
+    takes a price agreed on late for a wrong one asks for the difference, and whoever misses goods that are only posted
+    late often for all of them; the rest asks for some part.
+    """
+    count, total = len(line), np.maximum(bills.amount[line] + bills.tax[line], 1)
+    estimate = np.where(chance(rng, count, _ROUGH), rng.lognormal(0.0, 0.4, count), 1.0)
+    estimate = np.where(chance(rng, count, _INFLATED), rng.lognormal(0.4, 0.3, count), estimate)
+    part = total * np.clip(rng.lognormal(np.log(0.1), 0.8, count), 0.01, 1.0)
+    dearer = cents(bills.billed[line], np.maximum(bills.price[line] - bills.order_price[line], 0))
+    is_late = (bills.posted[line] > lines.arrived[line]) & chance(rng, count, _ASKS_FOR_ALL)
+    seeming = np.where(dearer > 0, dearer, np.where(is_late, total, part))
+    asked = np.where(bills.is_wrong[line], np.rint(bills.too_much[line] * estimate), seeming)
+    asked = np.where(REASONS.index("duplicate") == reason, total, asked)
+    return np.clip(asked, 1, total).astype(np.int64)
+
+
+def _granted(rng: np.random.Generator, claimed: Ints, too_much: Ints, is_wrong: Bools) -> Ints:
+    """What is granted of claims that are held to be right: at most what was lost, less where both sides give way."""
+    count = len(claimed)
+    is_settled = chance(rng, count, _SETTLED)
+    share = np.where(is_settled, rng.uniform(0.5, 0.95, count), 1.0)
+    due = np.where(is_wrong, np.minimum(claimed, too_much), claimed * rng.uniform(0.3, 1.0, count))
+    return np.maximum(np.rint(due * share), 1).astype(np.int64)
+
+
+def _outcomes(claimed: Ints, allowed: Ints) -> Ints:
+    """What became of each claim, as its resolution names it."""
+    return np.where(allowed == 0, _DENIED, np.where(allowed < claimed, _IN_PART, _APPROVED))
+
+
 def _with_objections(rng: np.random.Generator, ours: Disputes, bills: Billing) -> Disputes:
     """Vendors object to what was taken off: rightly, and now and then to get it back although it was due."""
     is_wrong = bills.is_wrong[ours.line]
@@ -136,7 +167,9 @@ def _with_objections(rng: np.random.Generator, ours: Disputes, bills: Billing) -
     count = len(about)
     opened = ours.ended[about] + (_days(rng, count, 5.0, 0.8) * DAY).astype(np.int64)
     still_wrong = np.where(is_wrong[about], chance(rng, count, 0.9), chance(rng, count, 0.15))
-    allowed = np.where(still_wrong, 0, ours.allowed[about])
+    share = np.where(chance(rng, count, _SETTLED), rng.uniform(0.4, 0.9, count), 1.0)
+    back = np.maximum(np.rint(ours.allowed[about] * share), 1).astype(np.int64)
+    allowed = np.where(still_wrong, 0, back)
     return Disputes(
         line=np.concatenate([ours.line, ours.line[about]]),
         by_vendor=np.concatenate([ours.by_vendor, np.ones(count, dtype=np.bool_)]),
@@ -145,7 +178,7 @@ def _with_objections(rng: np.random.Generator, ours: Disputes, bills: Billing) -
         opened=np.concatenate([ours.opened, opened]),
         ended=np.concatenate([ours.ended, opened + (_days(rng, count, 9.0, 0.6) * DAY).astype(np.int64)]),
         is_held_wrong=np.concatenate([ours.is_held_wrong, still_wrong]),
-        outcome=np.concatenate([ours.outcome, np.where(still_wrong, _DENIED, _APPROVED)]),
+        outcome=np.concatenate([ours.outcome, _outcomes(ours.allowed[about], allowed)]),
         allowed=np.concatenate([ours.allowed, allowed]),
         about=np.concatenate([ours.about, about]),
     )

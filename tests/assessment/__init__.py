@@ -1,0 +1,1 @@
+"""Assessments: intervals that cover, labels that are known, answers and refusals."""
