@@ -54,16 +54,16 @@ class Manner:
 
 
 MANNERS = {
-    Attack.CREDENTIAL_STUFFING: Manner("console_visit", 1.5, 8, 12, 40, 0.30, 0.10, 0.08, 40, 1.0),
-    Attack.LEAKED_KEY: Manner("key_check", 2.0, 7, 30, 40, 0.25, 0.25, 0.14, 50, 0.55),
-    Attack.PRIVILEGE_ESCALATION: Manner("escalation", 2.0, 6, 16, 45, 0.40, 0.50, 0.16, 0, 0.75),
-    Attack.DISCOVERY: Manner("sweep", 1.5, 13, 10, 25, 0.20, 0.35, 0.20, 120, 0.65),
-    Attack.LOG_TAMPERING: Manner("blinding", 1.5, 5, 6, 30, 0.40, 0.50, 0.10, 0, 0.8),
-    Attack.PERSISTENCE: Manner("foothold", 2.0, 6, 30, 45, 0.40, 0.45, 0.08, 0, 0.75),
-    Attack.SNAPSHOT_SHARING: Manner("sharing", 1.5, 8, 24, 60, 0.40, 0.40, 0.06, 30, 0.5),
-    Attack.OBJECT_EXFILTRATION: Manner("theft", 2.0, 12, 30, 90, 0.25, 0.45, 0.05, 140, 0.4),
-    Attack.CRYPTO_MINING: Manner("mining", 1.5, 8, 12, 40, 0.20, 0.30, 0.25, 0, 0.5),
-    Attack.BEACONING: Manner("remote_control", 3.0, 4, 70, 30, 0.45, 0.60, 0.05, 20, 0.25),
+    Attack.CREDENTIAL_STUFFING: Manner("console_visit", 1.5, 8, 12, 40, 0.40, 0.15, 0.06, 25, 1.0),
+    Attack.LEAKED_KEY: Manner("key_check", 2.0, 7, 30, 40, 0.40, 0.35, 0.10, 30, 0.55),
+    Attack.PRIVILEGE_ESCALATION: Manner("escalation", 2.0, 6, 16, 45, 0.50, 0.60, 0.12, 0, 0.75),
+    Attack.DISCOVERY: Manner("sweep", 1.5, 13, 10, 35, 0.35, 0.50, 0.14, 60, 0.65),
+    Attack.LOG_TAMPERING: Manner("blinding", 1.5, 5, 6, 30, 0.50, 0.60, 0.08, 0, 0.8),
+    Attack.PERSISTENCE: Manner("foothold", 2.0, 6, 30, 45, 0.50, 0.55, 0.07, 0, 0.75),
+    Attack.SNAPSHOT_SHARING: Manner("sharing", 1.5, 8, 24, 60, 0.50, 0.50, 0.05, 20, 0.5),
+    Attack.OBJECT_EXFILTRATION: Manner("theft", 2.0, 12, 30, 90, 0.40, 0.55, 0.04, 60, 0.4),
+    Attack.CRYPTO_MINING: Manner("mining", 1.5, 8, 12, 40, 0.35, 0.45, 0.16, 0, 0.5),
+    Attack.BEACONING: Manner("remote_control", 3.0, 4, 70, 30, 0.50, 0.65, 0.05, 20, 0.25),
 }
 
 
