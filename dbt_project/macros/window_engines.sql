@@ -83,3 +83,17 @@
 {% macro default__semi_join() -%}
   {{ return('left semi join') }}
 {%- endmacro %}
+
+
+{#- How many values other than null a column has in a named window. -#}
+{% macro distinct_over(column, window) -%}
+  {{ return(adapter.dispatch('distinct_over')(column, window)) }}
+{%- endmacro %}
+
+{% macro duckdb__distinct_over(column, window) -%}
+  {{ return('count(distinct ' ~ column ~ ') over ' ~ window) }}
+{%- endmacro %}
+
+{% macro spark__distinct_over(column, window) -%}
+  {{ return('cast(size(collect_set(' ~ column ~ ') over ' ~ window ~ ') as bigint)') }}
+{%- endmacro %}

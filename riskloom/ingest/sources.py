@@ -185,6 +185,8 @@ def _open_json(path: Path, connection: duckdb.DuckDBPyConnection, layout: Layout
         raise text.failure or ContractError(f"{path.name}: expected JSON, found {error}") from error
     finally:
         connection.unregister(_LINES)
+    if isinstance(text, TextFile) and text.records == 0:
+        raise ContractError(f"{path.name}: expected JSON, found an empty file")
     if not rows and text.records == 1 and _is_encoded_twice(path):
         raise ContractError(f"{path.name}: expected JSON objects, found a text that holds JSON: encoded twice")
     return Source(path, "json", dict.fromkeys([key for (key,) in rows], "VARCHAR"), text)

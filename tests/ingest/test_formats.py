@@ -96,6 +96,7 @@ def test_header_only_is_a_file_without_rows(laboratory: Laboratory) -> None:
     ("name", "content", "says"),
     [
         ("empty.csv", b"", "expected a line of column names, found an empty file"),
+        ("empty.json", b"", "expected JSON, found an empty file"),
         ("junk.csv", bytes(range(256)) * 4, "expected UTF-8 text, found binary content"),
         ("utf16.csv", CSV.encode("utf-16"), "expected UTF-8 text, found binary content"),
         ("junk.parquet", b"not parquet at all", "expected Parquet"),

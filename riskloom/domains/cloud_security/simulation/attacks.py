@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,23 +54,41 @@ class Manner:
 
 
 MANNERS = {
-    Attack.CREDENTIAL_STUFFING: Manner("console_visit", 2.0, 12, 12, 40, 0.30, 0.10, 0.08, 40, 1.0),
-    Attack.LEAKED_KEY: Manner("key_check", 3.0, 12, 30, 40, 0.25, 0.25, 0.14, 50, 0.55),
-    Attack.PRIVILEGE_ESCALATION: Manner("escalation", 2.0, 8, 16, 45, 0.40, 0.50, 0.16, 0, 0.75),
-    Attack.DISCOVERY: Manner("sweep", 2.0, 28, 10, 25, 0.20, 0.35, 0.20, 120, 0.65),
-    Attack.LOG_TAMPERING: Manner("blinding", 1.5, 6, 6, 30, 0.40, 0.50, 0.10, 0, 0.8),
-    Attack.PERSISTENCE: Manner("foothold", 2.0, 8, 30, 45, 0.40, 0.45, 0.08, 0, 0.75),
-    Attack.SNAPSHOT_SHARING: Manner("sharing", 2.0, 9, 24, 60, 0.40, 0.40, 0.06, 30, 0.5),
-    Attack.OBJECT_EXFILTRATION: Manner("theft", 3.0, 26, 30, 90, 0.25, 0.45, 0.05, 140, 0.4),
-    Attack.CRYPTO_MINING: Manner("mining", 2.0, 11, 12, 40, 0.20, 0.30, 0.25, 0, 0.5),
-    Attack.BEACONING: Manner("remote_control", 5.0, 5, 70, 30, 0.45, 0.60, 0.05, 20, 0.25),
+    Attack.CREDENTIAL_STUFFING: Manner("console_visit", 1.5, 8, 12, 40, 0.40, 0.15, 0.06, 25, 1.0),
+    Attack.LEAKED_KEY: Manner("key_check", 2.0, 7, 30, 40, 0.40, 0.35, 0.10, 30, 0.55),
+    Attack.PRIVILEGE_ESCALATION: Manner("escalation", 2.0, 6, 16, 45, 0.50, 0.60, 0.12, 0, 0.75),
+    Attack.DISCOVERY: Manner("sweep", 1.5, 13, 10, 35, 0.35, 0.50, 0.14, 60, 0.65),
+    Attack.LOG_TAMPERING: Manner("blinding", 1.5, 5, 6, 30, 0.50, 0.60, 0.08, 0, 0.8),
+    Attack.PERSISTENCE: Manner("foothold", 2.0, 6, 30, 45, 0.50, 0.55, 0.07, 0, 0.75),
+    Attack.SNAPSHOT_SHARING: Manner("sharing", 1.5, 8, 24, 60, 0.50, 0.50, 0.05, 20, 0.5),
+    Attack.OBJECT_EXFILTRATION: Manner("theft", 2.0, 12, 30, 90, 0.40, 0.55, 0.04, 60, 0.4),
+    Attack.CRYPTO_MINING: Manner("mining", 1.5, 8, 12, 40, 0.35, 0.45, 0.16, 0, 0.5),
+    Attack.BEACONING: Manner("remote_control", 3.0, 4, 70, 30, 0.50, 0.65, 0.05, 20, 0.25),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Campaigns:
+    """
+    The campaigns of one attack.
+
+    Attributes:
+        sessions: Of each campaign, shape (campaigns,).
+        calls: Of each session, campaign by campaign, shape (sessions,).
+    """
+
+    sessions: Ints
+    calls: Ints
+
+    @property
+    def sizes(self) -> Ints:
+        """Calls of each campaign, shape (campaigns,)."""
+        return np.add.reduceat(self.calls, np.cumsum(self.sessions) - self.sessions)
 
 
 def plan_attacks(plan: SimulationPlan, people: Organisation) -> Sessions:
     """The hostile sessions of the whole plan, by their begin."""
-    parts = [_Planner(plan, people, stretch).sessions(attack) for stretch in stretches(plan) for attack in MANNERS]
-    return join_sessions(parts)
+    return join_sessions([part for stretch in stretches(plan) for part in _Planner(plan, people, stretch).all()])
 
 
 class _Planner:
@@ -80,41 +99,72 @@ class _Planner:
         self._people = people
         self._stretch = stretch
 
-    def sessions(self, attack: Attack) -> Sessions:
-        """All sessions of one kind of attack."""
-        rng = self._plan.rng(attack.name, self._stretch.first)
-        manner = MANNERS[attack]
+    def all(self) -> Iterator[Sessions]:
+        """The sessions of every kind of attack."""
+        campaigns = [self._campaigns(attack) for attack in MANNERS]
+        days = self._days(np.concatenate([one.sizes for one in campaigns]))
+        ends = np.cumsum([len(one.sessions) for one in campaigns])
+        for attack, one, begun in zip(MANNERS, campaigns, np.split(days, ends[:-1]), strict=True):
+            yield self._sessions(attack, one, begun)
+
+    def _campaigns(self, attack: Attack) -> Campaigns:
+        """As many campaigns as make the calls that the regime wants, and at least one."""
+        rng, manner = self._rng("campaigns", attack), MANNERS[attack]
         wanted = self._plan.events / self._plan.days * self._stretch.days
         wanted *= self._stretch.regime.hostile * self._stretch.regime.mix[attack]
-        campaigns = max(int(wanted / (manner.sessions * manner.calls) + rng.random()), 1)
-        begin = self._begin(rng, campaigns)
-        size = 1 + rng.poisson(manner.sessions - 1, campaigns)
-        one = np.repeat(np.arange(campaigns), size)
+        most = 2 * int(wanted / (manner.sessions * manner.calls)) + 8
+        sessions = 1 + rng.poisson(manner.sessions - 1, most)
+        calls = 1 + rng.poisson(rng.gamma(3.0, (manner.calls - 1) / 3, int(sessions.sum())))
+        sizes = Campaigns(sessions, calls).sizes
+        count = max(int((np.cumsum(sizes) - rng.random() * sizes < wanted).sum()), 1)
+        return Campaigns(sessions[:count], calls[: int(sessions[:count].sum())])
+
+    def _days(self, sizes: Ints) -> Ints:
+        """
+        The day on which each campaign begins, of campaigns with ``sizes`` calls.
+
+        One begins when about as many hostile calls as the regime wants have been made: attacks come in any order, but a
+        history of weeks, too short for chance to even out, has its share of them in each week.
+        """
+        rng = self._plan.rng("order of attacks", self._stretch.first)
+        order = rng.permutation(len(sizes))
+        before = np.empty(len(sizes), dtype=np.float64)
+        before[order] = np.cumsum(sizes[order]) - sizes[order]
+        position = (before + rng.random(len(sizes)) * sizes) / sizes.sum()
+        return self._stretch.first + (position * self._stretch.days).astype(np.int64)
+
+    def _rng(self, what: str, attack: Attack) -> np.random.Generator:
+        return self._plan.rng(f"{what} {attack.name}", self._stretch.first)
+
+    def _sessions(self, attack: Attack, campaigns: Campaigns, days: Ints) -> Sessions:
+        """All sessions of one kind of attack, whose campaigns begin on ``days``."""
+        rng, manner, count = self._rng("attack", attack), MANNERS[attack], len(days)
+        begin = self._begin(rng, days)
+        one = np.repeat(np.arange(count), campaigns.sessions)
         victim = self._victims(rng, begin, manner)
-        inside = rng.random(campaigns) < manner.from_inside
+        inside = rng.random(count) < manner.from_inside
         at = begin[one] + (rng.exponential(manner.hours, len(one)) * HOUR).astype(np.int64)
-        span = (rng.gamma(2.0, manner.minutes / 2, len(one)) * MINUTE).astype(np.int64)
         return Sessions(
             principal=victim[one],
             begin=np.minimum(at, self._plan.end_us - 1 - rng.integers(1, HOUR, len(one))),
-            span=span,
-            calls=1 + rng.poisson(rng.gamma(2.0, (manner.calls - 1) / 2, len(one))),
+            span=(rng.gamma(2.0, manner.minutes / 2, len(one)) * MINUTE).astype(np.int64),
+            calls=campaigns.calls,
             work=np.full(len(one), WORK.index(manner.work)),
-            cover=np.full(len(one), manner.cover) * rng.uniform(0.5, 1.6, campaigns)[one],
+            cover=np.full(len(one), manner.cover) * rng.uniform(0.5, 1.6, count)[one],
             network=self._networks(rng, victim, inside)[one],
             agent=self._agents(rng, attack, victim, inside)[one],
             account=self._accounts(rng, victim)[one],
             mfa=self._mfa(rng, victim, inside)[one],
-            failing=manner.failing * rng.gamma(1.5, 1 / 1.5, campaigns)[one],
+            failing=manner.failing * rng.gamma(1.5, 1 / 1.5, count)[one],
             reach=np.full(len(one), manner.reach),
             attack=np.full(len(one), int(attack)),
         )
 
-    def _begin(self, rng: np.random.Generator, campaigns: int) -> Ints:
+    def _begin(self, rng: np.random.Generator, days: Ints) -> Ints:
         """Any hour, though most attackers keep office hours somewhere."""
-        day = self._stretch.first + rng.integers(0, self._stretch.days, campaigns)
-        hour = np.where(chance(rng, 0.5, campaigns), rng.normal(12.0, 3.5, campaigns), rng.uniform(0, 24, campaigns))
-        return self._plan.start_us + day * DAY + (hour % 24 * HOUR).astype(np.int64)
+        count = len(days)
+        hour = np.where(chance(rng, 0.5, count), rng.normal(12.0, 3.5, count), rng.uniform(0, 24, count))
+        return self._plan.start_us + days * DAY + (hour % 24 * HOUR).astype(np.int64)
 
     def _victims(self, rng: np.random.Generator, begin: Ints, manner: Manner) -> Ints:
         """Whoever works much, people or programs as the attack prefers, and has joined by then."""

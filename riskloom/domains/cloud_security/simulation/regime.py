@@ -60,7 +60,7 @@ class Regime:
 
 
 USUAL = Regime(
-    hostile=0.016,
+    hostile=0.018,
     mix={
         Attack.CREDENTIAL_STUFFING: 0.09,
         Attack.LEAKED_KEY: 0.18,
