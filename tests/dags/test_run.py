@@ -1,4 +1,4 @@
-"""The three DAGs run to their end on a small simulated history, each in Airflow's own way of running a DAG."""
+"""The DAGs run to their end on a small simulated history, each in Airflow's own way of running a DAG."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from riskloom.catalog import Domain
+from riskloom.catalog import Domain, load_catalog
 from riskloom.cli import build_app
 from riskloom.cli.monitoring import ALARM
 from riskloom.features import dbt
@@ -18,6 +18,7 @@ from riskloom.ingest import SimulationPlan, ingest_files, watermark, write_simul
 from riskloom.monitoring import read_latest, verdict_path
 from riskloom.registry import read_record
 from riskloom.settings import Settings
+from riskloom.watch import read_latest as latest_report
 from riskloom.wiring import dbt_project
 from tests.dags.conftest import airflow_environment, call
 
@@ -25,13 +26,27 @@ pytestmark = pytest.mark.slow
 
 LATER = "2030-01-01T00:00:00+00:00"
 
+CATALOG = load_catalog()
+#: The code of a stage is the same for every domain: of those that declare an optional stage the first stands for all.
+CHOSEN = sorted(
+    {next(domain.name for domain in CATALOG.values() if getattr(domain, stage)) for stage in ("watch", "assessment")}
+)
+
+
+@pytest.fixture(scope="module", params=CHOSEN)
+def domain(request: pytest.FixtureRequest) -> Domain:
+    """A domain, such that all of them have every stage."""
+    return CATALOG[request.param]
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, domain: Domain) -> Settings:
-    """A run-time home with three months of simulated history landed, and dbt's manifest."""
+    """A run-time home with the simulated history of the demo landed, and dbt's manifest."""
     folder = tmp_path_factory.mktemp("run")
     settings = Settings(home=folder / "home")
-    plan = SimulationPlan(start=datetime(2026, 1, 1, tzinfo=UTC), days=90, events=25_000, seed=7)
+    plan = SimulationPlan(
+        start=datetime(2026, 1, 1, tzinfo=UTC), days=domain.demo.days, events=domain.demo.events, seed=7
+    )
     write_simulation(domain, plan, folder / "simulated", None)
     for table in domain.tables:
         ingest_files(
@@ -57,6 +72,8 @@ def runs(home: Settings, domain: Domain) -> dict[str, dict[str, Any]]:
         "alarm": {"dag": "monitoring", "conf": {"as_of": LATER}},
         "alarm that fails": {"dag": "monitoring", "conf": {"as_of": LATER, "fail_on_alarm": True}},
     }
+    if domain.watch:
+        steps["watch"] = {"dag": "watch"}
     if domain.assessment:
         steps["no answers"] = {"dag": "assessment", "minimum": 0.999}
         steps["answers"] = {"dag": "assessment", "minimum": 0.1}
@@ -108,6 +125,21 @@ def test_the_verdict_is_written_and_announced(runs: dict[str, Any], home: Settin
     as_of = datetime.fromisoformat(extra["as_of"])
     assert verdict_path(home.monitoring, domain.name, as_of).is_file()
     assert extra["status"] == run["returned"]["verdict"]["status"]
+
+
+def test_what_is_unusual_is_reported(runs: dict[str, Any], home: Settings, domain: Domain) -> None:
+    """A task a watch: how many rows were judged and where the report lies; who it is about stands there alone."""
+    if not domain.watch:
+        assert "watch" not in runs
+        return
+    run = runs["watch"]
+    assert run["state"] == "success"
+    for watch in domain.watch:
+        report = latest_report(home.watch, domain.name, watch.entity)
+        assert report is not None
+        told = run["returned"][watch.entity]
+        assert (told["rows"], told["findings"]) == (report.rows, len(report.findings))
+        assert Path(told["report"]).is_file()
 
 
 def test_an_alarm_is_seen(runs: dict[str, Any], home: Settings, domain: Domain) -> None:

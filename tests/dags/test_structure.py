@@ -19,7 +19,8 @@ def uri(domain: Domain, name: str) -> str:
 
 
 def stages_of(domain: Domain) -> tuple[str, ...]:
-    return (*STAGES, *(("assessment",) if domain.assessment else ()))
+    declared = {"watch": domain.watch, "assessment": domain.assessment}
+    return (*STAGES, *(stage for stage, subjects in declared.items() if subjects))
 
 
 @pytest.fixture

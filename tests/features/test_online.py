@@ -17,7 +17,9 @@ from riskloom.errors import FeatureError
 from riskloom.features import FeatureView, OnlineFeatures, apply, materialise, open_store
 from riskloom.features.views import mart_path
 from tests.conftest import free_port
-from tests.features.conftest import Built
+from tests.features.conftest import CATALOG, Built
+
+FIRST = next(iter(CATALOG))
 
 
 def state(built: Built, view: FeatureView, count: int = 25) -> list[dict[str, Any]]:
@@ -115,6 +117,7 @@ def test_a_value_from_the_future_cannot_get_in(batch: Built, tmp_path: Path) -> 
     assert found.observed[view.name] == batch.as_of
 
 
+@pytest.mark.parametrize(("domain", "online"), [(FIRST, "sqlite")], indirect=True)
 def test_a_store_that_does_not_answer_is_a_known_error(batch: Built, tmp_path: Path) -> None:
     """Nobody listens on the port: the reader gives up within seconds with an error of ours, and so does the writer."""
     location = replace(batch.location, registry=tmp_path / "nobody.db", online=f"redis://127.0.0.1:{free_port()}/0")
