@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    domain: Annotated[str, typer.Argument(help="Domain, such as customer_trust.")],
+    domain: Annotated[str, typer.Argument(help="Name of the domain.")],
     table: Annotated[str, typer.Argument(help="Table of the domain.")],
     files: Annotated[list[Path], typer.Argument(help="CSV, JSON (also .gz) or Parquet.")],
     mapping: Annotated[Path | None, typer.Option(help="Mapping file; without it columns go by their names.")] = None,
@@ -67,7 +67,7 @@ def ingest(
 
 
 def simulate(
-    domain: Annotated[str, typer.Argument(help="Domain, such as customer_trust.")],
+    domain: Annotated[str, typer.Argument(help="Name of the domain.")],
     out: Annotated[Path, typer.Option(help="Folder to write, <table>/*.parquet below it.")],
     days: Annotated[int, typer.Option(help="Days of history.")] = 90,
     events: Annotated[int, typer.Option(help="Rows of the event table over all days.")] = 200_000,

@@ -144,7 +144,7 @@ def ensure_feature_service(
         store: With the domain applied.
         domain: Its request features may be among ``features``; they are not Feast's and left out.
         views: The domain's views.
-        name: Such as ``customer_trust__v3``.
+        name: ``<domain>__v<version>``.
         features: The model's features.
 
     Raises:

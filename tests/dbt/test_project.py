@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +10,8 @@ import pytest
 from riskloom.catalog import Domain, load_catalog
 from riskloom.contracts import parse_duration
 from riskloom.features import dbt
-from riskloom.settings import PROJECT_ROOT, Settings, environment
+from riskloom.settings import PROJECT_ROOT, Settings
 from riskloom.wiring import dbt_project
-from tests.dbt.conftest import END, Home, Steps
 
 CATALOG = load_catalog()
 PROJECT = PROJECT_ROOT / "dbt_project"
@@ -113,49 +109,3 @@ def test_exposures_say_who_uses_the_marts(manifest: dict[str, Any], domain: Doma
     """Training, the scoring service and the reports are exposures of each domain."""
     names = {node["name"] for node in manifest["exposures"].values()}
     assert {f"{domain.name}_{use}" for use in ("training", "scoring", "monitoring")} <= names
-
-
-def test_documentation_is_generated(at_once: Home) -> None:
-    """Dbt's documentation comes out in one page that anyone can open."""
-    variables = json.dumps(dbt.variables(at_once.domain, END))
-    done = subprocess.run(
-        [*dbt.COMMAND, "docs", "generate", "--static", "--vars", variables],
-        cwd=PROJECT,
-        env={**os.environ, **environment(at_once.settings)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    page = (at_once.settings.dbt_target / "static_index.html").read_text()
-    assert "What the marts were built from" in page
-
-
-def test_unit_tests_run_where_they_are_asked_for(at_once: Home, in_steps: Steps, manifest: dict[str, Any]) -> None:
-    """The logic of the windows has unit tests; the build that asked for them ran the domain's beside the data tests."""
-    folders = {at_once.domain.name, *(table.source for table in at_once.domain.tables.values())}
-    own = [one for one in manifest["unit_tests"].values() if Path(one["original_file_path"]).parent.name in folders]
-    assert len(own) >= 4
-    assert at_once.reports[0].tests - in_steps.home.reports[0].tests == len(own)
-    assert at_once.reports[0].warnings == ()
-
-
-def test_a_variable_that_is_missing_is_named(at_once: Home, tmp_path: Path) -> None:
-    """Without as_of there is no honest state to publish; dbt stops and says which variable to pass."""
-    done = subprocess.run(
-        [
-            *dbt.COMMAND,
-            "compile",
-            "--select",
-            f"path:models/intermediate/{at_once.domain.name}",
-            "--vars",
-            "{maturity: 7d}",
-        ],
-        cwd=PROJECT,
-        env={**os.environ, **environment(at_once.settings), "DBT_TARGET_PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode != 0
-    assert "the variable as_of is missing" in done.stdout

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from riskloom.windows.plan import RatioFeature, WindowFeature, WindowPlan, WindowView
-from tests.dbt.world import EPOCH, Row, World
+from tests.domains.customer_trust.marts.world import EPOCH, Row, World
 
 SECOND = 1_000_000
 #: Of the card domain's labels.

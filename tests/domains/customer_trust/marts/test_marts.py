@@ -15,9 +15,9 @@ from riskloom.catalog import Domain
 from riskloom.errors import FeatureError
 from riskloom.features import dbt
 from riskloom.settings import Settings
-from tests.dbt.conftest import CUT, END, MARTS, VIEWS, Home, Steps
-from tests.dbt.truth import Truth, microseconds
-from tests.dbt.world import DAY, World, make_world, naive
+from tests.domains.customer_trust.marts.conftest import CUT, END, MARTS, VIEWS, Home, Steps
+from tests.domains.customer_trust.marts.truth import Truth, microseconds
+from tests.domains.customer_trust.marts.world import DAY, World, make_world, naive
 
 
 def rows(mart: Any) -> list[dict[str, Any]]:

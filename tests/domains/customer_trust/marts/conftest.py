@@ -18,7 +18,7 @@ from riskloom.ingest import prepare_landing
 from riskloom.settings import Settings, environment
 from riskloom.windows.declaration import load_plan
 from riskloom.windows.plan import WindowPlan
-from tests.dbt.world import DAY, START, World, make_world
+from tests.domains.customer_trust.marts.world import DAY, START, World, make_world
 
 CUT = START + 100 * DAY
 END = START + 180 * DAY
