@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ class DomainResult:
     live: LiveReport | None = None
     verdict: MonitoringVerdict | None = None
     watches: list[WatchReport] = field(default_factory=list)
+    assessed: dict[str, Counter[str]] = field(default_factory=dict)
     error: str | None = None
 
     @property
@@ -105,6 +107,11 @@ class DomainResult:
             f"the watch of {watch.entity} has no report"
             for watch in self.domain.watch
             if watch.entity not in {report.entity for report in self.watches}
+        ]
+        found += [
+            f"no open {assessment.entity} was answered"
+            for assessment in self.domain.assessment
+            if not self.assessed.get(assessment.entity)
         ]
         return [f"{self.domain.name}: {problem}" for problem in found]
 
@@ -208,19 +215,23 @@ class Demo:
             result.error = str(error)  # the summary tells it, and the other domains get their turn
 
     def _run_stages(self, result: DomainResult, airflow: Airflow) -> None:
-        stages = ("features", "training", "monitoring", *(["watch"] if result.domain.watch else []))
-        features, training, monitoring, *watch = dags = [f"{result.domain.name}__{stage}" for stage in stages]
+        domain = result.domain
+        batch = [stage for stage, declared in (("watch", domain.watch), ("assessment", domain.assessment)) if declared]
+        features, training, monitoring, *others = dags = [
+            f"{domain.name}__{stage}" for stage in ("features", "training", "monitoring", *batch)
+        ]
         for dag in dags:
             airflow.wait_for_dag(dag, _DAG_SECONDS)
         # Only the first is triggered: each DAG announces what it made, and that starts the next. Monitoring is let run
         # once features are announced, which would start it as well, before there is a champion to watch.
-        for dag in (training, *watch, features):
+        for dag in (training, *others, features):
             airflow.unpause(dag)
         self._follow(features, airflow.trigger(features, {}), result, airflow)
         airflow.unpause(monitoring)
-        for dag in watch:
+        for dag in others:
             self._follow(dag, airflow.wait_for_run(dag, _ASSET_SECONDS), result, airflow)
-            self._read_watches(result)
+        self._read_watches(result)
+        self._read_assessments(result)
         self._follow(training, airflow.wait_for_run(training, _ASSET_SECONDS), result, airflow)
         self._read_champion(result)
         self._follow(monitoring, airflow.wait_for_run(monitoring, _ASSET_SECONDS), result, airflow)
@@ -273,6 +284,15 @@ class Demo:
 
         found = [read_latest(self.settings.watch, result.domain.name, watch.entity) for watch in result.domain.watch]
         result.watches = [report for report in found if report is not None]
+
+    def _read_assessments(self, result: DomainResult) -> None:
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        for assessment in result.domain.assessment:
+            files = sorted((self.settings.assessments / result.domain.name / assessment.entity).glob("*.parquet"))
+            if files:
+                outcomes = pq.read_table(files[-1], columns=["outcome"])["outcome"].to_pylist()
+                result.assessed[assessment.entity] = Counter(outcomes)
 
     def _read_verdict(self, result: DomainResult) -> None:
         from riskloom.monitoring import read_latest  # noqa: PLC0415

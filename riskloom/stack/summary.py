@@ -24,7 +24,7 @@ def print_summary(
         _print_champion(console, result)
         _print_live(console, result)
         _print_verdict(console, result)
-        _print_watches(console, result)
+        _print_batch(console, result)
     if len(results) > 1:
         console.rule("Side by side", align="left")
         console.print(comparison(results))
@@ -86,7 +86,7 @@ def _print_verdict(console: Console, result: DomainResult) -> None:
     console.print()
 
 
-def _print_watches(console: Console, result: DomainResult) -> None:
+def _print_batch(console: Console, result: DomainResult) -> None:
     for report in result.watches:
         console.print(
             f"Watch of {report.entity}: {len(report.findings):,} of {report.rows:,} are as unusual as one in "
@@ -94,7 +94,10 @@ def _print_watches(console: Console, result: DomainResult) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    if result.watches:
+    for entity, outcomes in result.assessed.items():
+        told = ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.most_common())
+        console.print(f"Open cases ({entity}): {told}", highlight=False, soft_wrap=True)
+    if result.watches or result.assessed:
         console.print()
 
 
@@ -144,9 +147,10 @@ def _drift(result: DomainResult) -> str:
     )
 
 
-def _unusual(result: DomainResult) -> str:
-    found = [f"{len(report.findings):,} {report.entity}" for report in result.watches]
-    return ", ".join(found) or "nobody watched"
+def _in_batch(result: DomainResult) -> str:
+    found = [f"{len(report.findings):,} unusual ({report.entity})" for report in result.watches]
+    found += [f"{outcomes.total():,} answered ({entity})" for entity, outcomes in result.assessed.items()]
+    return ", ".join(found) or "nothing declared"
 
 
 _ROWS: Sequence[tuple[str, Callable[[DomainResult], str]]] = (
@@ -159,7 +163,7 @@ _ROWS: Sequence[tuple[str, Callable[[DomainResult], str]]] = (
     ("  its 95 % interval", _saved_interval),
     ("latency p50 / p99 in ms", _latency),
     ("drift", _drift),
-    ("unusual in the newest period", _unusual),
+    ("in batch", _in_batch),
 )
 
 

@@ -21,8 +21,9 @@ def test_every_part_did_its_work(show: Show) -> None:
     """Every DAG run succeeded, each domain has a champion and a verdict, and every live event was answered."""
     assert problems(show.results) == []
     for result in show.results:
-        watch = ["watch"] if result.domain.watch else []
-        assert [run.dag_id.split("__")[1] for run in result.runs] == ["features", *watch, "training", "monitoring"]
+        domain = result.domain
+        batch = [stage for stage, subjects in (("watch", domain.watch), ("assessment", domain.assessment)) if subjects]
+        assert [run.dag_id.split("__")[1] for run in result.runs] == ["features", *batch, "training", "monitoring"]
         assert result.live is not None
         assert result.live.outcomes.total() == result.live.sent > 100
         assert result.verdict is not None
@@ -115,9 +116,13 @@ def test_nothing_answers_without_a_key(show: Show) -> None:
 
 
 def _last_task(domain: Domain, dag_id: str) -> str:
-    last = {"features": "publish", "training": "promote", "monitoring": "alarm"}
-    stage = dag_id.split("__")[1]
-    return domain.watch[-1].entity if stage == "watch" else last[stage]
+    match dag_id.split("__")[1]:
+        case "watch":
+            return domain.watch[-1].entity
+        case "assessment":
+            return f"{domain.assessment[-1].entity}.answer"
+        case stage:
+            return {"features": "publish", "training": "promote", "monitoring": "alarm"}[stage]
 
 
 def _is_green(colour: tuple[int, int, int]) -> bool:

@@ -68,6 +68,7 @@ def test_every_part_that_is_missing_is_a_problem() -> None:
         f"{DOMAIN.name}: events were not answered with 200: 2 of 503",
         f"{DOMAIN.name}: there is no drift verdict",
         *(f"{DOMAIN.name}: the watch of {watch.entity} has no report" for watch in DOMAIN.watch),
+        *(f"{DOMAIN.name}: no open {assessment.entity} was answered" for assessment in DOMAIN.assessment),
     ]
 
 
