@@ -1,56 +1,17 @@
-"""CloudTrail's records as they are delivered: nested, with missing fields, now and then broken."""
+"""CloudTrail's records as they are delivered: nested, with missing fields."""
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from riskloom.ingest import RefusedFilesError, pseudonym
-from tests.domains.cloud_security.conftest import KEY, Zone
+from riskloom.ingest import pseudonym
+from tests.domains.cloud_security.conftest import ARN, EVENTS, KEY, Zone, events, record
 
-EVENTS, SIGNINS = "cloudtrail__events", "signin__attempts"
-ARN = "arn:aws:sts::123456789012:assumed-role/Engineer/anna@example.com"
-
-
-def record(number: int, **more: Any) -> dict[str, Any]:
-    """One record of an engineer's session."""
-    return {
-        "eventVersion": "1.09",
-        "eventID": f"event-{number}",
-        "eventTime": "2026-05-01T12:00:00Z",
-        "eventSource": "s3.amazonaws.com",
-        "eventName": "GetObject",
-        "awsRegion": "eu-west-1",
-        "sourceIPAddress": "198.51.100.7",
-        "userAgent": "[aws-cli/2.15.0 Python/3.11.8]",
-        "readOnly": True,
-        "recipientAccountId": "123456789012",
-        "requestParameters": {"bucketName": "payroll", "key": "2026/anna.pdf", "password": "hunter2"},
-        "responseElements": None,
-        "additionalEventData": {"bytesTransferredOut": 2048.0, "x": [1, {"y": "]}"}]},
-        "userIdentity": {
-            "type": "AssumedRole",
-            "arn": ARN,
-            "accountId": "123456789012",
-            "accessKeyId": "ASIAEXAMPLEKEY",
-            "sessionContext": {
-                "sessionIssuer": {"userName": "Engineer"},
-                "attributes": {"mfaAuthenticated": "true"},
-            },
-        },
-        **more,
-    }
-
-
-def events(zone: Zone, *records: dict[str, Any], name: str = "a.json") -> tuple[int, int, int]:
-    """Read, landed and quarantined of one file with these records."""
-    report = zone.ingest(EVENTS, "cloudtrail_events.toml", [zone.file(name, list(records))])
-    assert report.read == report.landed + report.duplicates + report.quarantined
-    return report.read, report.landed, report.quarantined
+SIGNINS = "signin__attempts"
 
 
 def test_all_recorded_attacks_land(zone: Zone, reference_data: Path) -> None:
@@ -142,70 +103,6 @@ def test_times_of_any_zone_are_utc(zone: Zone) -> None:
     times = ["2026-05-01T12:00:00Z", "2026-05-01T14:00:00+02:00", "2026-05-01T05:00:00-07:00"]
     assert events(zone, *(record(nth, eventTime=time) for nth, time in enumerate(times))) == (3, 3, 0)
     assert len(zone.rows(EVENTS, "DISTINCT effective_at")) == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"eventSource": "evil.example.com"}, "service: expected a text like"),
-        ({"eventName": ""}, "operation: expected a value, found nothing"),
-        ({"eventName": "Get Object; DROP"}, "operation: expected a text like"),
-        ({"eventTime": "yesterday"}, "effective_at: expected a time such as"),
-        ({"eventTime": "2031-01-01T00:00:00Z"}, "observed_at: expected no later than the ingest"),
-        ({"recipientAccountId": "12"}, "account_id: expected a text like [0-9]{12}, found '12'"),
-        ({"readOnly": "perhaps"}, "is_read_only: expected true or false, found 'perhaps'"),
-        ({"eventID": None}, "event_id: expected a value, found nothing"),
-        ({"eventName": {"deep": 1}}, "eventName: expected one value, found"),
-        ({"additionalEventData": {"bytesTransferredOut": -1}}, "bytes_out: expected 0 or more"),
-    ],
-)
-def test_a_bad_record_is_set_aside_and_its_neighbours_land(zone: Zone, change: dict[str, Any], says: str) -> None:
-    """Each with its reason: an unknown service, no id, no time, a time to come, a type that is another."""
-    assert events(zone, record(1), record(2, **change), record(3)) == (3, 2, 1)
-    assert zone.reasons(EVENTS)[0].startswith(says)
-
-
-def test_one_id_with_two_contents_is_a_conflict(zone: Zone) -> None:
-    """What has landed is never changed by a later delivery."""
-    assert events(zone, record(1)) == (1, 1, 0)
-    assert events(zone, record(1, eventName="PutObject"), record(2), name="b.json") == (2, 1, 1)
-    assert zone.reasons(EVENTS) == ["key already landed with different content"]
-    assert zone.rows(EVENTS, "operation", "event_id = 'event-1'") == [("GetObject",)]
-
-
-def test_deliveries_that_are_cut_land_when_they_are_whole(zone: Zone) -> None:
-    """Of a cut file nothing lands, so nothing is missed when it comes again."""
-    whole = json.dumps({"Records": [record(nth) for nth in range(40)]}).encode()
-    for name, content in (("cut.json", whole[:-300]), ("cut.json.gz", gzip.compress(whole)[:-30])):
-        with pytest.raises(RefusedFilesError):
-            zone.ingest(EVENTS, "cloudtrail_events.toml", [zone.file(name, content)])
-    report = zone.ingest(EVENTS, "cloudtrail_events.toml", [zone.file("whole.json.gz", gzip.compress(whole))])
-    assert (report.landed, len(zone.rows(EVENTS))) == (40, 40)
-
-
-def test_records_that_are_encoded_twice_deep_or_huge(zone: Zone) -> None:
-    """Set aside, or read: never followed, never in the way of others."""
-    deep: Any = "x"
-    for _ in range(300):
-        deep = {"d": [deep]}
-    records = [record(1, requestParameters=deep), record(2), record(3, blob="x" * (5 << 20)), json.dumps(record(4))]
-    report = zone.ingest(EVENTS, "cloudtrail_events.toml", [zone.file("a.json", json.dumps({"Records": records}))])
-    assert (report.read, report.landed, report.quarantined) == (4, 2, 2)
-    assert sorted(reason.split(" found ")[0] for reason in zone.reasons(EVENTS)) == [
-        "line: expected a JSON object,",
-        "record: expected at most 1048576 bytes,",
-    ]
-    twice = zone.file("twice.json", json.dumps(json.dumps({"Records": [record(5)]})))
-    with pytest.raises(RefusedFilesError, match="encoded twice"):
-        zone.ingest(EVENTS, "cloudtrail_events.toml", [twice])
-
-
-def test_a_renamed_field_is_refused_by_name(zone: Zone) -> None:
-    """A file in which no record has a field that is needed says so before anything lands."""
-    renamed = record(1)
-    renamed["eventSrc"] = renamed.pop("eventSource")
-    with pytest.raises(RefusedFilesError, match="'eventSource' \\(nearest: "):
-        zone.ingest(EVENTS, "cloudtrail_events.toml", [zone.file("a.json", [renamed])])
 
 
 def test_failed_sign_ins_are_failed(zone: Zone) -> None:

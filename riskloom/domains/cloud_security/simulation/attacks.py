@@ -131,7 +131,8 @@ class _Planner:
         before = np.empty(len(sizes), dtype=np.float64)
         before[order] = np.cumsum(sizes[order]) - sizes[order]
         position = (before + rng.random(len(sizes)) * sizes) / sizes.sum()
-        return self._stretch.first + (position * self._stretch.days).astype(np.int64)
+        days: Ints = self._stretch.first + (position * self._stretch.days).astype(np.int64)
+        return days
 
     def _rng(self, what: str, attack: Attack) -> np.random.Generator:
         return self._plan.rng(f"{what} {attack.name}", self._stretch.first)
