@@ -173,7 +173,9 @@ def test_the_assessment_passes_and_its_interval_covers(trained: AssessmentTraini
     assert {"approve", "approve_in_part", "deny", "analyst"} >= set(outcomes)
     valid = trained.holdout.valid
     is_granted = np.isin(outcomes, ["approve", "approve_in_part"])
-    assert valid[is_granted].mean() > valid[outcomes == "analyst"].mean() > valid[outcomes == "deny"].mean() + 0.2
+    denied = valid[outcomes == "deny"].mean()
+    assert denied < 0.3
+    assert min(valid[is_granted].mean(), valid[outcomes == "analyst"].mean()) > denied + 0.25
 
 
 def test_no_feature_gives_an_invoice_line_away(built: Built) -> None:
