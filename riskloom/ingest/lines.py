@@ -74,7 +74,7 @@ class TextFile:
             raise
 
     def _batches(self, *, skip_first: bool) -> Iterator[pa.RecordBatch]:
-        number, rest = 1, b""
+        number, rest, is_cut = 1, b"", False
         with open_bytes(self.path) as stream:
             while True:
                 chunk = read_bytes(self.path, stream, _CHUNK)
@@ -82,6 +82,10 @@ class TextFile:
                 data = rest + chunk
                 if number == 1 and not rest:
                     data = data.removeprefix(BOM)
+                if is_cut:
+                    # what follows of a line that was cut is no record of its own
+                    _, newline, data = data.partition(b"\n")
+                    is_cut = not newline
                 ends = _line_ends(data, is_last=is_last)
                 groups, kept = self._groups(data, ends, is_last=is_last)
                 end = int(ends[kept - 1]) if kept else 0
@@ -91,6 +95,7 @@ class TextFile:
                     self.records += batch.num_rows - first
                     yield batch.slice(first)
                 number += kept
+                is_cut = is_cut or (0 < end == len(data) and data[-1] != _NEWLINE)
                 rest = data[end:]
                 if is_last:
                     return

@@ -151,7 +151,7 @@ def _granted(rng: np.random.Generator, claimed: Ints, too_much: Ints, is_wrong: 
     is_settled = chance(rng, count, _SETTLED)
     share = np.where(is_settled, rng.uniform(0.5, 0.95, count), 1.0)
     due = np.where(is_wrong, np.minimum(claimed, too_much), claimed * rng.uniform(0.3, 1.0, count))
-    return np.maximum(np.rint(due * share), 1).astype(np.int64)
+    return np.asarray(np.maximum(np.rint(due * share), 1), dtype=np.int64)
 
 
 def _outcomes(claimed: Ints, allowed: Ints) -> Ints:
