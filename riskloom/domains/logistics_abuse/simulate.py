@@ -53,7 +53,7 @@ class _World:
         self._claims = ClaimDays(plan, self._people, self._rings)
         self._ways = WayDays(plan, self._people, self._rings)
         self._rows = Rows(plan, deal_names(plan, self._people))
-        self._sizes = _sizes(plan)
+        self._sizes = claims_a_day(plan)
         self._cases: list[Cases] = []
 
     def day(self, day: int, regime: Regime) -> Iterator[tuple[str, pa.Table]]:
@@ -95,7 +95,7 @@ class _World:
         return self._ways.usual(rng, customer, address, due, draw_goods(rng, size, regime.inflation), regime)
 
 
-def _sizes(plan: SimulationPlan) -> Ints:
+def claims_a_day(plan: SimulationPlan) -> Ints:
     """Concessions of each day, together exactly the plan's: fewer at the end of the week, more in the busy season."""
     weekday = (plan.start.weekday() + np.arange(plan.days)) % 7
     weight = _WEEK[weekday] * np.where([is_busy(day) for day in range(plan.days)], _BUSY, 1.0)

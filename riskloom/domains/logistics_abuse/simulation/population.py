@@ -123,7 +123,7 @@ def _draw_workforce(rng: np.random.Generator, a_day: float, settled: int) -> Wor
     sites = int(np.clip(settled // 12_000, 2, 24))
     depots = int(np.clip(settled // 4_000, 3, 90))
     parcels = a_day * PARCELS_A_CLAIM
-    associates = max(int(parcels / 90), sites * len(SHIFTS) * 3)
+    associates = max(int(parcels / 45), sites * len(SHIFTS) * 3)
     drivers = max(int(parcels / 45), depots * len(ROUTE_TYPES) * 2)
     shift_class = np.sort(rng.integers(0, sites * len(SHIFTS), associates))
     shift_class[: sites * len(SHIFTS)] = np.arange(sites * len(SHIFTS))

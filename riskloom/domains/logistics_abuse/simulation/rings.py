@@ -18,8 +18,8 @@ _SIDELINE = 0.25  # share of a ring's concessions that come about in another way
 
 #: Concessions of a ring in the mean, and how many customers it works with.
 _SIZE = {
-    Scenario.INTERNAL_THEFT: (16.0, 1),
-    Scenario.GHOST_DELIVERY: (14.0, 1),
+    Scenario.INTERNAL_THEFT: (48.0, 3),
+    Scenario.GHOST_DELIVERY: (36.0, 3),
     Scenario.NOT_RECEIVED_FRAUD: (3.0, 1),
     Scenario.ACCOUNT_HOPPING: (9.0, 6),
     Scenario.EMPTY_BOX: (4.0, 2),
