@@ -50,13 +50,13 @@ _NOTHING = Value("NULL::VARCHAR", "VARCHAR")
 def used_columns(mapping: TableMapping) -> list[str]:
     """The source columns a mapping reads, each once."""
     wanted = [name for one in mapping.columns.values() for name in one.read]
-    return list(dict.fromkeys([*wanted, *mapping.where]))
+    return list(dict.fromkeys([*wanted, *mapping.conditions]))
 
 
 def lenient_columns(mapping: TableMapping) -> set[str]:
     """Those of them that only optional columns are made of: a list or an object there is no value, and no mistake."""
     strict = {name for one in mapping.columns.values() if not one.optional for name in one.read}
-    return set(used_columns(mapping)) - strict - set(mapping.where)
+    return set(used_columns(mapping)) - strict - set(mapping.conditions)
 
 
 def checked_sql(
@@ -100,7 +100,11 @@ def checked_sql(
     reasons = ", ".join(f"{check} AS r{nth}" for nth, check in enumerate(checks))
     any_reason = ", ".join(["_problem", *(f"r{nth}" for nth in range(len(checks)))])
     columns = ", ".join(f"v{nth} AS {quoted(name)}" for nth, name in enumerate(table.columns))
-    where = " AND ".join(_is_meant(values[name], allowed, parameters) for name, allowed in mapping.where.items())
+    where = " AND ".join(
+        negation + _is_one_of(values.get(name, _NOTHING), listed, parameters)
+        for negation, conditions in (("", mapping.where), ("NOT ", mapping.unless))
+        for name, listed in conditions.items()
+    )
     return f"""
         SELECT _row, {columns},
             CASE WHEN _problem IS NOT NULL THEN [_problem]
@@ -335,11 +339,13 @@ def _time_reasons(columns: list[str], clock: str) -> Iterator[str]:
         || '), found ' || {observed} END"""
 
 
-def _is_meant(value: Value, allowed: list[str | int | float | bool], parameters: Parameters) -> str:
-    """Whether a record is one of those meant: its text is one of the values, or its number is."""
-    texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in allowed]
-    numbers = [float(one) for one in allowed if isinstance(one, int | float)]
+def _is_one_of(value: Value, listed: list[str | int | float | bool], parameters: Parameters) -> str:
+    """Whether a value's text is one of those listed, or its number is; no value is an empty text."""
+    texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in listed]
+    numbers = [float(one) for one in listed if isinstance(one, int | float)]
     condition = f"coalesce(list_contains({parameters.add(texts)}, {value.text}), false)"
     if numbers:
         condition += f" OR coalesce(list_contains({parameters.add(numbers)}, TRY_CAST({value.text} AS DOUBLE)), false)"
+    if "" in texts:
+        condition += f" OR {value.is_missing}"
     return f"({condition})"

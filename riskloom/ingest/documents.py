@@ -27,7 +27,7 @@ def open_document(path: Path, key: str | None) -> JsonDocument | None:
 
     Args:
         path: JSON, plain or gzip.
-        key: Below which key of an object the records stand; None for lists only.
+        key: Below which key of an object the records stand, or which path of keys with dots; None for lists only.
 
     Raises:
         ContractError: It is a JSON document in which there is no such list, or no UTF-8 text.
@@ -204,26 +204,64 @@ class _Scan:
         self._open, self._open_size, self._is_first = b"", 0, False
 
 
-def _list_below(text: str, key: str) -> int | None:
-    """Where the content of the list below a key of the outermost object begins; None without one in this text."""
-    decoder, place = json.JSONDecoder(), text.index("{") + 1
+@dataclass(frozen=True, slots=True)
+class Below:
+    """What stands below a key of an object: its value, None where it was not read, and where its text is."""
+
+    start: int
+    end: int
+    value: object
+
+
+def value_below(text: str, key: str) -> Below | None:
+    """What stands below a key of the object that a text begins with; None without one, or where it cannot be read."""
+    for name, start in _keys(text, 0):
+        if name == key:
+            try:
+                value, end = json.JSONDecoder().raw_decode(text, start)
+            except (ValueError, RecursionError):
+                return None
+            return Below(start, end, value)
+    return None
+
+
+def _list_below(text: str, path: str) -> int | None:
+    """Where the content of the list at a path of the outermost object begins; None without one in this text."""
+    place = _list_at(text, 0, [path])
+    return place if place is not None or "." not in path else _list_at(text, 0, path.split("."))
+
+
+def _list_at(text: str, begin: int, keys: list[str]) -> int | None:
+    for name, start in _keys(text, begin):
+        if name == keys[0]:
+            if len(keys) > 1:
+                return _list_at(text, start, keys[1:])
+            return start + 1 if text[start : start + 1] == "[" else None
+    return None
+
+
+def _keys(text: str, begin: int) -> Iterator[tuple[str, int]]:
+    """The keys of the object at or after a place, each with where its value begins, as far as they can be read."""
+    decoder = json.JSONDecoder()
     try:
+        place = _past_blank(text, begin)
+        if text[place] != "{":
+            return
+        place += 1
         while True:
-            place = _past_blank(text, place)
-            name, place = decoder.raw_decode(text, place)
+            name, place = decoder.raw_decode(text, _past_blank(text, place))
             place = _past_blank(text, place)
             if not isinstance(name, str) or text[place] != ":":
-                return None
+                return
             place = _past_blank(text, place + 1)
-            if name == key:
-                return place + 1 if text[place] == "[" else None
+            yield name, place
             _, place = decoder.raw_decode(text, place)
             place = _past_blank(text, place)
             if text[place] != ",":
-                return None
+                return
             place += 1
     except (ValueError, IndexError, RecursionError):
-        return None
+        return
 
 
 def _past_blank(text: str, place: int) -> int:

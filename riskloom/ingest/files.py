@@ -135,12 +135,12 @@ def _ingest_file(job: _Job, path: Path) -> FileReport:
 
 
 def _layout(mapping: TableMapping | None) -> Layout:
-    return Layout() if mapping is None else Layout(mapping.records, mapping.header, mapping.separator)
+    return Layout() if mapping is None else Layout(mapping.records, mapping.header, mapping.separator, mapping.each)
 
 
 @dataclass(frozen=True, slots=True)
 class _Staged:
-    """Counts of a staged file: records meant, the bad ones among them, and those left out by ``where``."""
+    """Counts of a staged file: records meant, the bad ones among them, and those that are not meant."""
 
     rows: int
     bad: int
@@ -185,7 +185,7 @@ def _stage(
     row = connection.execute("SELECT count(*), count(_reasons) FROM staged").fetchone()
     rows, bad = row if row else (0, 0)
     skipped = source.records(connection) - rows
-    if skipped and not mapping.where:
+    if skipped and not mapping.conditions:
         # A reader that loses rows must never pass for one that found none.
         raise ContractError(f"{source.path.name}: expected {rows + skipped} records, found {rows} after reading them")
     return _Staged(rows, bad, skipped)

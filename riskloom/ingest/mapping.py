@@ -109,10 +109,16 @@ class TableMapping(BaseModel):
     description: str = Field(min_length=10)
     columns: dict[str, Annotated[ColumnSource, BeforeValidator(_with_table)]] = Field(min_length=1)
     where: dict[str, Annotated[list[Constant], Field(min_length=1)]] = Field(
-        default_factory=dict, description="Rows meant: source column to its values."
+        default_factory=dict, description="Rows meant: source column to its values; an empty text means none."
+    )
+    unless: dict[str, Annotated[list[Constant], Field(min_length=1)]] = Field(
+        default_factory=dict, description="Rows not meant: source column to its values; an empty text means none."
     )
     records: str | None = Field(
-        default=None, min_length=1, description="Of a JSON document: the key below which its records stand."
+        default=None, min_length=1, description="Of a JSON document: the key, or path, below which its records stand."
+    )
+    each: str | None = Field(
+        default=None, min_length=1, description="Of a JSON record: the list of which each element makes a row."
     )
     header: Names | None = Field(
         default=None, description="Names of the columns, for text whose first line does not say them."
@@ -121,6 +127,11 @@ class TableMapping(BaseModel):
         default=None, description="Between the fields of a line; found by itself where it is not given."
     )
     missing: list[str] = Field(default_factory=list, description="Texts that stand for no value, such as a hyphen.")
+
+    @property
+    def conditions(self) -> dict[str, list[Constant]]:
+        """The columns that say which rows are meant, with the values they are compared with."""
+        return {**self.unless, **self.where}
 
     @property
     def canonical(self) -> str:
@@ -179,7 +190,12 @@ def check_sources(mapping: TableMapping, found: Mapping[str, str], has: Callable
     Raises:
         MappingError: One or more are not; each is named with the nearest column there is.
     """
-    wanted: list[tuple[str, Sequence[str]]] = [(f"where.{name}", [name]) for name in mapping.where]
+    wanted: list[tuple[str, Sequence[str]]] = [
+        (f"{key}.{name}", [name])
+        for key, conditions in (("where", mapping.where), ("unless", mapping.unless))
+        for name, values in conditions.items()
+        if "" not in values
+    ]
     for name, one in mapping.columns.items():
         if not one.optional:
             wanted += [(f"columns.{name}.from", one.sources or ())] if one.sources else []

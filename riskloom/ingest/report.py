@@ -15,11 +15,11 @@ class FileReport:
 
     Attributes:
         file: Its name.
-        read: Records read, without those that the mapping's ``where`` leaves out.
+        read: Records read, without those that the mapping does not mean.
         landed: Records added to the landing zone.
         duplicates: Records that were there before, or earlier in the same file.
         quarantined: Records that break the contract.
-        skipped: Records that the mapping's ``where`` leaves out.
+        skipped: Records that the mapping's ``where`` or ``unless`` leaves out.
         ignored_columns: Columns of the file that nothing was read from.
         is_known: The very same file was ingested before.
     """

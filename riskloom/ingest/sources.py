@@ -13,6 +13,7 @@ import duckdb
 from riskloom.errors import ContractError
 from riskloom.ingest.documents import JsonDocument, open_document
 from riskloom.ingest.lines import TextFile
+from riskloom.ingest.spread import SpreadText
 from riskloom.ingest.sql import Parameters, quoted
 
 _SUFFIXES = {
@@ -23,6 +24,7 @@ _SUFFIXES = {
     ".jsonl": "json",
     ".ndjson": "json",
     ".json": "json",
+    ".jsonld": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -54,14 +56,16 @@ class Layout:
     What a file does not say of itself.
 
     Attributes:
-        records: Of a JSON document: the key below which its records stand; None where it is a list of them.
+        records: Of a JSON document: the key, or path, below which its records stand; None where it is a list of them.
         header: Names of a text's columns, where its first line does not say them.
         separator: Between the fields of a line; None to find it.
+        each: Of a JSON record: the list of which each element makes a record; None where a record is one.
     """
 
     records: str | None = None
     header: tuple[str, ...] | None = None
     separator: str | None = None
+    each: str | None = None
 
 
 @dataclass
@@ -81,7 +85,7 @@ class Source:
     path: Path
     kind: str
     columns: dict[str, str]
-    text: TextFile | JsonDocument | None = None
+    text: TextFile | JsonDocument | SpreadText | None = None
     separator: str = ","
     has_header: bool = True
 
@@ -92,7 +96,8 @@ class Source:
     @property
     def is_empty(self) -> bool:
         """Whether it is a JSON document without records, of which nobody can say which columns they would have."""
-        return isinstance(self.text, JsonDocument) and self.text.records == 0
+        text = self.text.text if isinstance(self.text, SpreadText) else self.text
+        return isinstance(text, JsonDocument) and text.records == 0
 
     def has(self, name: str) -> bool:
         """Whether the source has such a column."""
@@ -151,6 +156,8 @@ def open_source(path: Path, connection: duckdb.DuckDBPyConnection, layout: Layou
     if kind is None or (kind == "parquet" and is_zipped):
         known = ", ".join(_SUFFIXES)
         raise ContractError(f"{path.name}: expected a name that ends in one of {known} (text also .gz)")
+    if layout.each is not None and kind != "json":
+        raise ContractError(f"{path.name}: expected JSON, whose records hold a list {layout.each!r}, found {kind}")
     if kind == "csv":
         return _open_csv(path, layout)
     return _open_json(path, connection, layout) if kind == "json" else _open_parquet(path, connection)
@@ -187,7 +194,8 @@ def _open_json(path: Path, connection: duckdb.DuckDBPyConnection, layout: Layout
         connection.unregister(_LINES)
     if not rows and text.records == 1 and _is_encoded_twice(path):
         raise ContractError(f"{path.name}: expected JSON objects, found a text that holds JSON: encoded twice")
-    return Source(path, "json", dict.fromkeys([key for (key,) in rows], "VARCHAR"), text)
+    spread = text if layout.each is None else SpreadText(text, layout.each)
+    return Source(path, "json", dict.fromkeys([key for (key,) in rows], "VARCHAR"), spread)
 
 
 def _is_encoded_twice(path: Path) -> bool:
