@@ -79,6 +79,9 @@ class TextFile:
             while True:
                 chunk = read_bytes(self.path, stream, _CHUNK)
                 is_last = not chunk
+                if is_cut and chunk:  # the rest of a line that was too long is no line of its own
+                    _, newline, chunk = chunk.partition(b"\n")
+                    is_cut = not newline
                 data = rest + chunk
                 if number == 1 and not rest:
                     data = data.removeprefix(BOM)
@@ -97,6 +100,7 @@ class TextFile:
                 number += kept
                 is_cut = is_cut or (0 < end == len(data) and data[-1] != _NEWLINE)
                 rest = data[end:]
+                is_cut = is_cut or (not is_last and end > 0 and data[end - 1] != _NEWLINE)
                 if is_last:
                     return
 
@@ -216,7 +220,7 @@ def _decoded(data: bytes, starts: NDArray[np.int64], stops: NDArray[np.int64]) -
     for start, stop, too_long in zip(starts, stops, is_long, strict=True):
         text, problem = decoded_line(data[start:stop])
         texts.append(text[:LONGEST_LINE])
-        problems.append(f"line: expected at most {LONGEST_LINE} bytes, found {stop - start}" if too_long else problem)
+        problems.append(f"line: expected at most {LONGEST_LINE} bytes, found more" if too_long else problem)
     return pa.array(texts, pa.string()), pa.array(problems, pa.string())
 
 

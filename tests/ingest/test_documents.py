@@ -126,3 +126,12 @@ def test_optional_values_may_be_missing_or_nested(laboratory: Laboratory) -> Non
     assert (count, landed(laboratory)) == (3, ["a", "b", "c"])
     assert reasons[0] == "sensor_id: expected a value, found nothing"
     assert reasons[1] == 'where.rooms.0.name: expected one value, found {"deep":1}'
+
+
+def test_a_line_of_many_megabytes_is_one_record(laboratory: Laboratory) -> None:
+    """Cut so that memory stays bounded, and counted once; the lines behind it keep their numbers and land."""
+    lines = [json.dumps(record(name, blob="x" * size)) for name, size in (("a", 1), ("big", 13 << 20), ("b", 1))]
+    read, count, reasons = ingest(laboratory, "\n".join([*lines, "{"]), "a.jsonl")
+    assert (read, count, landed(laboratory)) == (4, 2, ["a", "b"])
+    assert reasons[0] == "line: expected at most 1048576 bytes, found more"
+    assert [row for (row,) in laboratory.quarantined("row_number", "lab__sensors")] == [2, 4]

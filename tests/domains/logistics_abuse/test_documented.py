@@ -19,20 +19,24 @@ from riskloom.settings import PROJECT_ROOT
 PAGE = (PROJECT_ROOT / "docs" / "domains" / "logistics_abuse.md").read_text(encoding="utf-8")
 
 
-def test_the_documented_event_is_ingested_by_the_documented_command(
+def test_the_documented_events_are_ingested_by_the_documented_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line of JSON on the page lands by the command below it."""
+    """The document and the line on the page land by the commands below them: read, landed and skipped as it says."""
     monkeypatch.setenv("RISKLOOM_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "riskloom").symlink_to(PROJECT_ROOT / "riskloom")
-    (event,) = re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL)
-    (tmp_path / "events.jsonl").write_text(event, encoding="utf-8")
-    (command,) = re.findall(r"^\$ riskloom (ingest .*--mapping .*)$", PAGE, flags=re.MULTILINE)
-    result = CliRunner().invoke(build_app(), [*shlex.split(command), "--json"])
-    assert result.exit_code == 0, result.output
-    content = json.loads(result.output)
-    assert (content["read"], content["landed"]) == (1, 1)
+    for name, content in zip(
+        ("delivery.json", "events.jsonl"), re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL), strict=True
+    ):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    counts = []
+    for command in re.findall(r"^\$ riskloom (ingest .*--mapping .*)$", PAGE, flags=re.MULTILINE):
+        result = CliRunner().invoke(build_app(), [*shlex.split(command), "--json"])
+        assert result.exit_code == 0, result.output
+        content = json.loads(result.output)
+        counts.append((content["read"], content["landed"], content["skipped"]))
+    assert counts == [(3, 3, 1), (1, 1, 3), (1, 1, 0)]
 
 
 def test_the_page_counts_features_as_they_are_declared() -> None:

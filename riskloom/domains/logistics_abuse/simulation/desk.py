@@ -31,7 +31,7 @@ _NEVER_BACK = 0.06
 _LIGHT_HONESTLY = 0.06  # share of complete returns without packaging or accessories
 _SHORT, _OPENED = 0.8, 0.3  # share of its weight below which a return is light; share of those opened at once
 _EMPTIED, _FILLED = 0.55, 0.25  # shares of empty boxes: light, and filled up to the weight
-_ADJUSTS, _THIEVES_ADJUST = 0.25, 0.5  # corrections of an associate a day; further ones of those who hide thefts
+_ADJUSTS, _THIEVES_ADJUST = 0.25, 0.2  # corrections of an associate a day; further ones of those who hide thefts
 _ADJUSTED_SHARES = (0.34, 0.16, 0.24, 0.16, 0.10)
 
 
@@ -143,7 +143,7 @@ def draw_adjustments(plan: SimulationPlan, people: Population, rings: Rings, day
     rng = plan.rng("adjustments", day)
     begin = plan.start_us + day * DAY
     associates = len(people.work.shift_class)
-    usual = np.repeat(np.arange(associates), rng.poisson(_ADJUSTS * busy, associates))
+    usual = np.repeat(np.arange(associates), rng.poisson(_ADJUSTS * busy * people.work.corrects))
     thieves = rings.associates[active(rings, Scenario.INTERNAL_THEFT, begin)].ravel()
     hidden = np.repeat(thieves, rng.poisson(_THIEVES_ADJUST, len(thieves)))
     who = np.concatenate([usual, hidden])

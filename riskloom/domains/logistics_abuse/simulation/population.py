@@ -76,6 +76,7 @@ class Workforce:
     depots: int
     shift_class: Ints  # by associate
     first_associate: Ints  # by shift class, and one more
+    corrects: Floats  # by associate, factor on corrections of the stock
     route_class: Ints  # by driver
     first_driver: Ints  # by route class, and one more
     careless: Floats  # by driver, factor on hand-overs without proof
@@ -142,6 +143,7 @@ def _draw_workforce(rng: np.random.Generator, a_day: float, settled: int) -> Wor
         careless=rng.lognormal(0, 0.5, drivers),
         agents=agents,
         generous=rng.lognormal(0, 0.2, agents),
+        corrects=rng.lognormal(-0.3, 0.8, associates),
     )
 
 
