@@ -88,8 +88,8 @@ def _dbt(domain: Domain, settings: Settings, manifest: Path) -> TaskGroup:
             setup_operator_args={
                 "pool": DUCKDB_POOL,
                 "execution_timeout": timedelta(hours=4),
-                # no task for a test, but dbt runs them: Cosmos adds the other resource types to this one; unit tests are
-                # left out, since they say nothing about data, and the same of the same SQL every day
+                # no task for a test, but dbt runs them: Cosmos adds the other resource types to this one. Unit tests
+                # are left out: they say nothing about data, and the same of the same SQL every day.
                 "dbt_cmd_flags": ["--resource-type", "test"],
                 "full_refresh": "{{ params.full_refresh }}",
             },

@@ -85,10 +85,6 @@ class TextFile:
                 data = rest + chunk
                 if number == 1 and not rest:
                     data = data.removeprefix(BOM)
-                if is_cut:
-                    # what follows of a line that was cut is no record of its own
-                    _, newline, data = data.partition(b"\n")
-                    is_cut = not newline
                 ends = _line_ends(data, is_last=is_last)
                 groups, kept = self._groups(data, ends, is_last=is_last)
                 end = int(ends[kept - 1]) if kept else 0
@@ -98,7 +94,6 @@ class TextFile:
                     self.records += batch.num_rows - first
                     yield batch.slice(first)
                 number += kept
-                is_cut = is_cut or (0 < end == len(data) and data[-1] != _NEWLINE)
                 rest = data[end:]
                 is_cut = is_cut or (not is_last and end > 0 and data[end - 1] != _NEWLINE)
                 if is_last:
