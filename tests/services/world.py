@@ -63,14 +63,10 @@ def plan_of(settings: Settings, domain: Domain) -> WindowPlan:
 
 
 def decisive(settings: Settings, domain: Domain) -> WindowFeature:
-    """The one feature the model looks at: the first that counts events of a stream that is not decided itself."""
+    """The one feature the model looks at: a count of events, of a stream that is not decided itself where one is."""
     plan = plan_of(settings, domain)
-    return next(
-        feature
-        for view in plan.views
-        for feature in view.windows
-        if feature.aggregate == "count" and feature.stream != decided_stream(domain, plan)
-    )
+    counts = [feature for view in plan.views for feature in view.windows if feature.aggregate == "count"]
+    return min(counts, key=lambda feature: feature.stream == decided_stream(domain, plan))
 
 
 def put_online(settings: Settings, domain: Domain, views: tuple[FeatureView, ...], *, now: datetime) -> None:

@@ -1,0 +1,1 @@
+{{ feature_view(ref('int_refund_abuse__customer_history_windows')) }}
