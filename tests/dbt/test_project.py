@@ -85,12 +85,13 @@ def test_marts_keep_a_contract(manifest: dict[str, Any], domain: Domain) -> None
 
 
 def test_every_model_is_explained_and_in_its_place(manifest: dict[str, Any]) -> None:
-    """Staging models bear their source's name, the others' their domain's; dates of days are UTC's."""
+    """Staging models bear their source's name, the others their domain's, and all lie in a folder of their domain."""
     for node in manifest["nodes"].values():
         if node["resource_type"] != "model":
             continue
-        layer, folder = node["fqn"][1:3]
-        prefix = {"staging": f"stg_{folder}__", "intermediate": f"int_{folder}__", "marts": f"{folder}__"}[layer]
+        layer, domain, folder = node["fqn"][1:4]
+        prefix = {"staging": f"stg_{folder}__", "intermediate": f"int_{domain}__", "marts": f"{domain}__"}[layer]
+        assert domain in CATALOG, node["name"]
         assert node["name"].startswith(prefix)
         assert node["description"], node["name"]
 
