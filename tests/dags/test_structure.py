@@ -90,11 +90,14 @@ def test_assets_wire_the_stages(dags: dict[str, dict[str, Any]], domain: Domain)
         stage: {name: task["outlets"] for name, task in dag["tasks"].items() if task["outlets"]}
         for stage, dag in dags.items()
     }
+    for stage in {"watch", "assessment"} & set(dags):
+        assert dags[stage]["starts_from"] == [uri(domain, "features")]
     entities = [assessment.entity for assessment in domain.assessment]
-    expected = {
+    expected: dict[str, dict[str, list[str]]] = {
         "features": {"publish": [uri(domain, "features")]},
         "training": {"promote": [uri(domain, "model")]},
         "monitoring": {"verdict": [uri(domain, "verdict")]},
+        "watch": {},
         "assessment": {f"{entity}.answer": [uri(domain, f"assessment/{entity}")] for entity in entities},
     }
     assert outlets == {stage: expected[stage] for stage in stages_of(domain)}
