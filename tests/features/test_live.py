@@ -91,7 +91,7 @@ def test_the_state_at_the_build_is_what_the_marts_have(online: Built, tmp_path: 
             wrong = [name for name in view.features if not same(found.values[name], row[name])]
             assert not wrong, (view.name, wrong)
             checked += len(view.features)
-    assert checked > 1_000
+    assert checked > min(1_000, 100 * sum(len(view.features) for view in online.views))
 
 
 def test_history_in_steps_is_history_at_once(online: Built, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_what_is_served_is_what_is_trained_on(built: Built, tmp_path: Path) -> N
     )
     assert len(events) > 100
     assert (found.decisions, found.differing) == (len(events) + 5, {})
-    assert found.compared > 50 * len(events)
+    assert found.compared > min(50, sum(len(view.features) for view in built.views) // 2) * len(events)
     # of a repeated event the first decision has its row, the others none
     assert found.not_built <= 5 * sum(len(view.features) for view in after.views)
 
