@@ -20,10 +20,12 @@ def small(domain: Domain, **training: object) -> Domain:
         "trials": 1,
         "folds": 2,
         "history": timedelta(days=30),
+        "holdout": timedelta(days=7),
         "candidates": ("logistic_regression",),
         **training,
     }
-    gate = domain.gate.model_copy(update={"metric": "average_precision", "minimum": 0.1, "tolerance": 0.01})
+    bounds = {"metric": "average_precision", "minimum": 0.1, "tolerance": 0.01, "without_labels": False}
+    gate = domain.gate.model_copy(update=bounds)
     return domain.model_copy(update={"training": domain.training.model_copy(update=budget), "gate": gate})
 
 

@@ -25,7 +25,7 @@ from riskloom.windows.engine import WindowEngine
 from riskloom.windows.redis_store import RedisStateStore
 from riskloom.windows.sqlite_store import SqliteStateStore
 from riskloom.windows.store import StateStore
-from tests.windows.declared import manifest
+from tests.windows.declared import any_domain, manifest
 from tests.windows.streams import SECOND, START, proof_models
 from tests.windows.test_bad_input import EVENT
 from tests.windows.test_proof import started
@@ -49,6 +49,7 @@ def served(
 ) -> Iterator[Served]:
     """Feast with the plan's views and one that is not windowed, at a clock that stands still."""
     monkeypatch.setattr(plugin, "now_us", lambda: _NOW)
+    monkeypatch.setattr(plugin, "load_catalog", lambda: {plan.domain: any_domain()})
     online: dict[str, Any] = {"manifest": str(manifest(tmp_path / "manifest.json", *proof_models()))}
     state: StateStore
     if request.param == "redis":
