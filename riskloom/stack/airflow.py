@@ -12,6 +12,7 @@ import httpx
 from riskloom.errors import ServiceError
 
 _POLL = 1.0
+_ANSWER_SECONDS = 90.0  # longer than the server waits for its database
 _FOLLOW_POLL = 2.0  # the API server has the tasks themselves to answer
 _ENDED = {"success", "failed"}
 _TASK_LIMIT = 100  # tasks Airflow gives a page; its API's own maximum
@@ -46,7 +47,7 @@ class Airflow:
     """
 
     def __init__(self, url: str, user: str, password: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False)
         self._user = user
         self._password = password
 
@@ -144,7 +145,10 @@ class Airflow:
         return tasks
 
     def _log_in(self) -> None:
-        answer = self._client.post("/auth/token", json={"username": self._user, "password": self._password})
+        try:
+            answer = self._client.post("/auth/token", json={"username": self._user, "password": self._password})
+        except httpx.HTTPError as error:
+            raise ServiceError(f"Airflow does not answer the log-in of {self._user!r}: {error}") from error
         if not answer.is_success:
             raise ServiceError(f"Airflow refused the log-in of {self._user!r} with status {answer.status_code}")
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: A file in the demo's home that says whose it is: only such a folder is emptied.
 _MARK = ".riskloom-demo"
-_DAG_SECONDS = 120.0
+_DAG_SECONDS = 240.0
 _RUN_SECONDS = 900.0
 _ASSET_SECONDS = 60.0
 _READY_SECONDS = 90.0
@@ -150,6 +150,10 @@ class Demo:
             self._make_key()
         with self.progress.doing("Starting the services"):
             self.supervisor.up(services(self.settings), lambda name, state: self.progress.say(f"  {name}: {state}"))
+        with self.progress.doing("Waiting until Airflow has read the DAGs"), self._airflow() as airflow:
+            for result in results:
+                for stage in stages(result.domain):
+                    airflow.wait_for_dag(f"{result.domain.name}__{stage}", _DAG_SECONDS)
         self._take_all_through(results)
         return results
 
@@ -206,22 +210,18 @@ class Demo:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _take_through(self, result: DomainResult) -> None:
-        address = urls(self.settings)["Airflow"]
         try:
-            with Airflow(address, AIRFLOW_USER, airflow_password(self.settings)) as airflow:
+            with self._airflow() as airflow:
                 self._run_stages(result, airflow)
             self._score(result)
         except RiskloomError as error:
             result.error = str(error)  # the summary tells it, and the other domains get their turn
 
+    def _airflow(self) -> Airflow:
+        return Airflow(urls(self.settings)["Airflow"], AIRFLOW_USER, airflow_password(self.settings))
+
     def _run_stages(self, result: DomainResult, airflow: Airflow) -> None:
-        domain = result.domain
-        batch = [stage for stage, declared in (("watch", domain.watch), ("assessment", domain.assessment)) if declared]
-        features, training, monitoring, *others = dags = [
-            f"{domain.name}__{stage}" for stage in ("features", "training", "monitoring", *batch)
-        ]
-        for dag in dags:
-            airflow.wait_for_dag(dag, _DAG_SECONDS)
+        features, training, monitoring, *others = (f"{result.domain.name}__{stage}" for stage in stages(result.domain))
         # Only the first is triggered: each DAG announces what it made, and that starts the next. Monitoring is let run
         # once features are announced, which would start it as well, before there is a champion to watch.
         for dag in (training, *others, features):
@@ -298,6 +298,12 @@ class Demo:
         from riskloom.monitoring import read_latest  # noqa: PLC0415
 
         result.verdict = read_latest(self.settings.monitoring, result.domain.name)
+
+
+def stages(domain: Domain) -> tuple[str, ...]:
+    """The stages of a domain that have a DAG: those that every domain has, then what it declares besides."""
+    declared = {"watch": domain.watch, "assessment": domain.assessment}
+    return ("features", "training", "monitoring", *(stage for stage, subjects in declared.items() if subjects))
 
 
 def problems(results: Sequence[DomainResult]) -> list[str]:
