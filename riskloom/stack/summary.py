@@ -103,7 +103,8 @@ def _print_batch(console: Console, result: DomainResult) -> None:
 
 def comparison(results: Sequence[DomainResult]) -> Table:
     """What became of each domain, a column a domain: data, champion, money, latency, drift."""
-    table = Table("", *(_right(result.domain.name) for result in results), box=None)
+    names = (Column(result.domain.name, justify="right", overflow="fold") for result in results)
+    table = Table("", *names, box=None)
     for label, cell in _ROWS:
         table.add_row(label, *(cell(result) for result in results))
     return table
