@@ -12,7 +12,8 @@ import httpx
 from riskloom.errors import ServiceError
 
 _POLL = 1.0
-_ANSWER_SECONDS = 90.0  # longer than the server waits for its database
+_ANSWER_SECONDS = 90.0
+_TRIES = 5  # where the server says that its database is busy
 _FOLLOW_POLL = 2.0  # the API server has the tasks themselves to answer
 _ENDED = {"success", "failed"}
 _TASK_LIMIT = 100  # tasks Airflow gives a page; its API's own maximum
@@ -144,6 +145,12 @@ class Airflow:
             tasks.update({str(item["task_id"]): str(item["state"] or "waiting") for item in page["task_instances"]})
         return tasks
 
+    def _answer(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise ServiceError(f"Airflow does not answer {method} {path}: {error}") from error
+
     def _log_in(self) -> None:
         try:
             answer = self._client.post("/auth/token", json={"username": self._user, "password": self._password})
@@ -154,10 +161,12 @@ class Airflow:
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def _request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
-        try:
-            answer = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise ServiceError(f"Airflow does not answer {method} {path}: {error}") from error
+        answer = self._answer(method, path, options)
+        for _ in range(_TRIES if method != "POST" else 0):
+            if not answer.is_server_error:
+                break
+            time.sleep(_POLL)  # its database was busy; to ask again changes nothing twice
+            answer = self._answer(method, path, options)
         if missing_ok and answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if not answer.is_success:

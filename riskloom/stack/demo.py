@@ -57,7 +57,8 @@ class DemoPlan:
         size: How much is simulated of each; what its declaration says by default.
         live_events: Events sent to the scoring service for each, at most.
         connections: Over how many connections at once.
-        side_by_side: So many domains are taken through at once.
+        side_by_side: So many domains are taken through at once. With several, Airflow's components may meet SQLite's
+            one writer so often that they give up; on two cores little time would be gained.
     """
 
     data: str
@@ -67,7 +68,7 @@ class DemoPlan:
     size: DemoSize | None = None
     live_events: int = 600
     connections: int = 4
-    side_by_side: int = 2
+    side_by_side: int = 1
 
 
 @dataclass(slots=True)
@@ -200,7 +201,6 @@ class Demo:
         )
 
     def _take_all_through(self, results: Sequence[DomainResult]) -> None:
-        """Some domains at once: most of a stage is waiting, for a scheduler or for one task."""
         pool = ThreadPoolExecutor(self.plan.side_by_side, thread_name_prefix="demo")
         try:
             for done in [pool.submit(self._take_through, result) for result in results]:

@@ -81,8 +81,6 @@ def urls(settings: Settings) -> dict[str, str]:
 def airflow_environment(settings: Settings) -> dict[str, str]:
     """Environment of each Airflow process: ours, plus where Airflow's own things are and which defaults are undone."""
     return {
-        # SQLite has one writer, and Airflow's components wait for each other: five seconds, its default, are not enough
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{settings.airflow_home / 'airflow.db'}?timeout=60",
         **environment(settings),
         "AIRFLOW_HOME": str(settings.airflow_home),
         "PYTHONPATH": f"{settings.project / 'dags'}:{settings.project}",

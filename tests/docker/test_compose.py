@@ -85,7 +85,6 @@ def test_containers_have_the_environment_of_up(name: str, inside: Settings, monk
         "RISKLOOM_ONLINE_STORE",
         "RISKLOOM_REDIS_URL",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
     }  # other hosts
 
     assert {key: found.get(key) for key in set_by_us} == {key: expected[key] for key in set_by_us}
