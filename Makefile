@@ -17,6 +17,9 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
+# Processes that share the tests; each may take 4 GB.
+WORKERS ?= 2
+
 DEMO_OPTIONS := $(if $(filter-out 0,$(ONCE)),--once) $(if $(DOMAINS),--domains "$(DOMAINS)") $(if $(DATA),--data $(DATA)) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 .DEFAULT_GOAL := help
@@ -30,8 +33,8 @@ help: ## List the targets
 demo: setup ## Data to live decisions in one go; ONCE=1 stops at the end, DOMAINS=a,b takes some, DATA=handbook DATA_DIR=DIR real files
 	@$(BIN)/riskloom demo $(DEMO_OPTIONS)
 
-test: setup test-tools ## Run every test; ARGS="-k name" is passed on to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup test-tools ## Run every test in WORKERS=2 processes; ARGS="-k name" is passed on to pytest
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 up: setup ## Start Airflow, the scoring service and the drift dashboard in the background
 	@$(BIN)/riskloom up

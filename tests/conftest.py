@@ -18,13 +18,20 @@ from tests.browser.screens import chromium, new_page
 
 os.environ.update({**PATIENT_THREADS, **os.environ})
 
+TESTS = Path(__file__).parent
+
 #: Public data beside the checkout; a user's machine does not have it, CI does.
 REFERENCE_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip a test whose tool is missing, saying so; with ``CI=true`` let it fail instead."""
+    """
+    Skip a test whose tool is missing, saying so; with ``CI=true`` let it fail instead.
+
+    The tests of a folder stay together where several processes share the work: they share fixtures that take minutes.
+    """
     for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.relative_to(TESTS).as_posix()))
         missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if shutil.which(tool) is None]
         if not missing:
             continue
