@@ -15,8 +15,8 @@ from typing import Any
 from airflow.sdk import DAG, TaskGroup, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.blueprint import as_of_field, as_of_text, asset, settings_of
-from riskloom.catalog import Domain, load_catalog
+from dags.blueprint import as_of_field, as_of_text, asset, dag_id_of, domains_to_build, settings_of
+from riskloom.catalog import Domain
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,6 @@ def _answer(domain: Domain, entity: str, trained: Any) -> Any:
     return answer(domain.name, entity, trained)
 
 
-for declared in load_catalog().values():
+for declared in domains_to_build():
     if declared.assessment:
-        globals()[f"{declared.name}__assessment"] = build(declared)
+        globals()[dag_id_of(declared, "assessment")] = build(declared)

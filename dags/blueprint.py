@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_parsing_context
 
-from riskloom.catalog import Domain
+from riskloom.catalog import Domain, load_catalog, load_domain
 from riskloom.errors import RiskloomError
 
 #: One slot: DuckDB has one writer, so whatever runs dbt takes it.
 DUCKDB_POOL = "duckdb"
+
+
+def domains_to_build() -> Collection[Domain]:
+    """
+    The domains a DAG file builds DAGs for: every declared one.
+
+    A task's process reads the file again, for its own DAG alone: with all of them each task would start a second later.
+    """
+    dag_id = get_parsing_context().dag_id
+    return load_catalog().values() if dag_id is None else [load_domain(domain_of(dag_id))]
 
 
 def asset(domain: Domain, name: str) -> Asset:
@@ -21,10 +31,20 @@ def asset(domain: Domain, name: str) -> Asset:
     return Asset(name=uri, uri=uri, group="riskloom", extra={"domain": domain.name})
 
 
+def dag_id_of(domain: Domain, stage: str) -> str:
+    """The name of a domain's DAG."""
+    return f"{domain.name}__{stage}"
+
+
+def domain_of(dag_id: str) -> str:
+    """The domain's name in the name of its DAG."""
+    return dag_id.partition("__")[0]
+
+
 def settings_of(domain: Domain, stage: str, doc: str) -> dict[str, Any]:
     """Arguments that every DAG has: identity, words for people, one run at a time, what to do about failures."""
     return {
-        "dag_id": f"{domain.name}__{stage}",
+        "dag_id": dag_id_of(domain, stage),
         "dag_display_name": f"{domain.title}: {stage}",
         "description": doc.strip().splitlines()[0],
         "doc_md": f"# {domain.title}: {stage}\n\n{doc}\n\n{' '.join(domain.description.split())}",

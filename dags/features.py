@@ -17,9 +17,18 @@ from airflow.sdk import DAG, TaskGroup, get_current_context, task
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
 
-from dags.blueprint import DUCKDB_POOL, as_of_field, as_of_text, asset, flag_field, settings_of
-from riskloom.catalog import Domain, load_catalog
-from riskloom.settings import Settings, load_settings
+from dags.blueprint import (
+    DUCKDB_POOL,
+    as_of_field,
+    as_of_text,
+    asset,
+    dag_id_of,
+    domains_to_build,
+    flag_field,
+    settings_of,
+)
+from riskloom.catalog import Domain
+from riskloom.settings import DBT_PROFILE, DBT_TARGET, Settings, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +75,12 @@ def _dbt(domain: Domain, settings: Settings, manifest: Path) -> TaskGroup:
     The watching tasks only wait, so they take no slot of the pool; they are never retried, since a retry would run dbt
     beside the one that holds DuckDB. To try again, clear the whole group.
     """
-    variable = "{{ ti.xcom_pull(task_ids='check_landing')['%s'] }}"
     group: TaskGroup = DbtTaskGroup(
         group_id="dbt",
         project_config=ProjectConfig(settings.dbt_project, manifest_path=manifest, install_dbt_deps=False),
         profile_config=ProfileConfig(
-            profile_name="riskloom",
-            target_name="duckdb",
+            profile_name=DBT_PROFILE,
+            target_name=DBT_TARGET,
             profiles_yml_filepath=settings.dbt_project / "profiles.yml",
         ),
         render_config=RenderConfig(
@@ -95,7 +103,6 @@ def _dbt(domain: Domain, settings: Settings, manifest: Path) -> TaskGroup:
             },
         ),
         operator_args={
-            "vars": {name: variable % name for name in ("as_of", "maturity")},
             "env": _dbt_environment(settings),
             "append_env": True,
             "retries": 0,
@@ -106,8 +113,11 @@ def _dbt(domain: Domain, settings: Settings, manifest: Path) -> TaskGroup:
 
 
 def _dbt_environment(settings: Settings) -> dict[str, str]:
-    """What dbt's profile reads; it is stored with the DAG, so no secret may be among it."""
+    """What dbt reads; it is stored with the DAG, so no secret may be among it."""
+    told = "{{ ti.xcom_pull(task_ids='check_landing')['%s'] }}"
     return {
+        "RISKLOOM_AS_OF": told % "as_of",
+        "RISKLOOM_MATURITY": told % "maturity",
         "RISKLOOM_HOME": str(settings.home),
         "RISKLOOM_DUCKDB_THREADS": str(settings.duckdb_threads),
         "RISKLOOM_DUCKDB_MEMORY": settings.duckdb_memory,
@@ -196,5 +206,5 @@ def verify_served(name: str) -> dict[str, Any]:
     return {"decisions": found.decisions, "compared": found.compared, "not_built": found.not_built}
 
 
-for declared in load_catalog().values():
-    globals()[f"{declared.name}__features"] = build(declared)
+for declared in domains_to_build():
+    globals()[dag_id_of(declared, "features")] = build(declared)

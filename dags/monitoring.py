@@ -15,8 +15,8 @@ from typing import Any
 from airflow.sdk import DAG, AssetAny, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags.blueprint import as_of_field, as_of_text, asset, flag_field, settings_of
-from riskloom.catalog import Domain, load_catalog
+from dags.blueprint import as_of_field, as_of_text, asset, dag_id_of, domains_to_build, flag_field, settings_of
+from riskloom.catalog import Domain
 
 log = logging.getLogger(__name__)
 
@@ -88,5 +88,5 @@ def alarm(verdict: dict[str, Any]) -> None:
     log.error("alarm: %s", reasons)
 
 
-for declared in load_catalog().values():
-    globals()[f"{declared.name}__monitoring"] = build(declared)
+for declared in domains_to_build():
+    globals()[dag_id_of(declared, "monitoring")] = build(declared)

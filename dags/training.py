@@ -15,8 +15,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.blueprint import as_of_field, as_of_text, asset, flag_field, settings_of
-from riskloom.catalog import Domain, load_catalog
+from dags.blueprint import as_of_field, as_of_text, asset, dag_id_of, domains_to_build, flag_field, settings_of
+from riskloom.catalog import Domain
 
 log = logging.getLogger(__name__)
 
@@ -144,5 +144,5 @@ def _promote(domain: Domain, validated: Any) -> Any:
     return promote(domain.name, validated)
 
 
-for declared in load_catalog().values():
-    globals()[f"{declared.name}__training"] = build(declared)
+for declared in domains_to_build():
+    globals()[dag_id_of(declared, "training")] = build(declared)

@@ -13,8 +13,8 @@ from typing import Any
 
 from airflow.sdk import DAG, get_current_context, task
 
-from dags.blueprint import as_of_field, as_of_text, asset, settings_of
-from riskloom.catalog import Domain, load_catalog
+from dags.blueprint import as_of_field, as_of_text, asset, dag_id_of, domains_to_build, settings_of
+from riskloom.catalog import Domain
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,6 @@ def judge(name: str, entity: str) -> dict[str, Any]:
     return {"rows": report.rows, "findings": len(report.findings), "report": str(path)}
 
 
-for declared in load_catalog().values():
+for declared in domains_to_build():
     if declared.watch:
-        globals()[f"{declared.name}__watch"] = build(declared)
+        globals()[dag_id_of(declared, "watch")] = build(declared)

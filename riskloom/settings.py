@@ -22,6 +22,9 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 #: needs three seconds then takes thirty, so ours sleep instead. Read once, when the first OpenMP library is loaded.
 PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
+#: The profile and target of dbt_project/profiles.yml that every run of dbt uses.
+DBT_PROFILE, DBT_TARGET = "riskloom", "duckdb"
+
 
 class Settings(BaseSettings):
     """Settings from ``RISKLOOM_*`` variables; the defaults run everything embedded, on this machine only."""
@@ -161,6 +164,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "RISKLOOM_DUCKDB_MEMORY": settings.duckdb_memory,
         "DBT_PROJECT_DIR": str(settings.dbt_project),
         "DBT_PROFILES_DIR": str(settings.dbt_project),
+        # said here as Cosmos says them: for others, even if they mean the same, dbt parses the whole project anew
+        "DBT_PROFILE": DBT_PROFILE,
+        "DBT_TARGET": DBT_TARGET,
         "DBT_TARGET_PATH": str(settings.dbt_target),
         "DBT_LOG_PATH": str(settings.dbt_target.parent / "logs"),
         "RISKLOOM_FEAST_REGISTRY": str(settings.feast_registry),

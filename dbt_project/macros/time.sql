@@ -36,12 +36,19 @@
 {%- endmacro %}
 
 
-{#- A variable that has no honest default: without it the build stops and says so. -#}
+{#-
+  What a build must be told, having no honest default: the variable of that name or, as `riskloom` passes it, RISKLOOM_NAME
+  in the environment. The environment is read only where SQL is rendered to run: for another variable, or another value
+  of what is read while parsing, dbt would parse the whole project anew.
+-#}
 {% macro required_var(name) -%}
-  {%- if var(name, none) is none and execute -%}
-    {{ exceptions.raise_compiler_error("the variable " ~ name ~ " is missing; pass --vars '{" ~ name ~ ": …}'") }}
+  {%- if not execute -%}{{ return(var(name, none)) }}{%- endif -%}
+  {%- set variable = 'RISKLOOM_' ~ name | upper -%}
+  {%- set found = var(name, none) or env_var(variable, '') -%}
+  {%- if not found -%}
+    {{ exceptions.raise_compiler_error(variable ~ " is missing; set it, or pass --vars '{" ~ name ~ ": …}'") }}
   {%- endif -%}
-  {{ return(var(name, none)) }}
+  {{ return(found) }}
 {%- endmacro %}
 
 

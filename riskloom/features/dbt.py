@@ -50,7 +50,7 @@ class BuildReport:
 
 def variables(domain: Domain, as_of: datetime) -> dict[str, str]:
     """
-    The variables every dbt run for a domain needs, for ``--vars``.
+    What every dbt run for a domain must be told, by dbt's names; :func:`in_environment` says how.
 
     Raises:
         FeatureError: ``as_of`` has no time zone.
@@ -59,6 +59,15 @@ def variables(domain: Domain, as_of: datetime) -> dict[str, str]:
         raise FeatureError(f"as_of must be timezone-aware, got {as_of.isoformat()}")
     maturity = f"{int(domain.label.maturity.total_seconds())}s"
     return {"as_of": as_of.astimezone(UTC).isoformat(timespec="microseconds"), "maturity": maturity}
+
+
+def in_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """
+    The variables as dbt reads them from the environment.
+
+    Not ``--vars``: for other values of those dbt parses the whole project anew, which takes longer than many a build.
+    """
+    return {f"RISKLOOM_{name.upper()}": value for name, value in variables.items()}
 
 
 def selection(domain: Domain) -> str:
@@ -83,7 +92,7 @@ def parse(project: DbtProject) -> Path:
         FeatureError: The project cannot be parsed; the message is dbt's.
     """
     project.target.mkdir(parents=True, exist_ok=True)
-    _run(project, ["parse"], artefact=None)
+    _run(project, ["parse"], artefact=None, told={})
     return project.manifest
 
 
@@ -112,12 +121,12 @@ def build(
     """
     prepare(domain, project)
     chosen = [f"+{domain.name}__{mart}" for mart in marts] or [selection(domain)]
-    arguments = ["build", "--select", *chosen, "--vars", json.dumps(variables(domain, as_of))]
+    arguments = ["build", "--select", *chosen]
     if full_refresh:
         arguments.append("--full-refresh")
     if not unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
-    results = _run(project, arguments, artefact="run_results.json")
+    results = _run(project, arguments, artefact="run_results.json", told=variables(domain, as_of))
     nodes = list(_outcomes(results))
     return BuildReport(
         models=sum(kind == "model" for kind, _, _, _ in nodes),
@@ -141,12 +150,14 @@ def freshness(domain: Domain, project: DbtProject, *, as_of: datetime) -> dict[s
     """
     prepare(domain, project)
     selected = f"{selection(domain)},resource_type:source"
-    arguments = ["source", "freshness", "--select", selected, "--vars", json.dumps(variables(domain, as_of))]
-    results = _run(project, arguments, artefact="sources.json")
+    arguments = ["source", "freshness", "--select", selected]
+    results = _run(project, arguments, artefact="sources.json", told=variables(domain, as_of))
     return {str(item["unique_id"]).split(".")[-1]: str(item["status"]) for item in results["results"]}
 
 
-def _run(project: DbtProject, arguments: Sequence[str], *, artefact: str | None) -> dict[str, Any]:
+def _run(
+    project: DbtProject, arguments: Sequence[str], *, artefact: str | None, told: Mapping[str, str]
+) -> dict[str, Any]:
     """Run dbt and return the artefact it writes, which is removed before so that no older one is taken for it."""
     path = project.target / artefact if artefact else None
     if path is not None:
@@ -154,7 +165,7 @@ def _run(project: DbtProject, arguments: Sequence[str], *, artefact: str | None)
     done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=project.folder,
-        env=dict(project.environment),
+        env={**project.environment, **in_environment(told)},
         capture_output=True,
         text=True,
         check=False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -57,9 +58,7 @@ ALLOWED = frozenset(
 
 def dump_estimator(estimator: object) -> bytes:
     """An estimator as a skops file without what differs from run to run: memory addresses and times."""
-    import skops.io  # noqa: PLC0415
-
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as source:
+    with zipfile.ZipFile(io.BytesIO(_skops().dumps(estimator))) as source:
         schema = json.loads(source.read(_SCHEMA))
         arrays = {name: source.read(name) for name in source.namelist() if name != _SCHEMA}
     # skops names nodes and arrays after addresses; a running number and the content's hash say the same
@@ -94,9 +93,21 @@ def load_estimator(content: bytes, *, file: str) -> Any:
     if not found <= ALLOWED:
         listed = ", ".join(sorted(f"{name} ({loader})" for name, loader in found - ALLOWED))
         raise SignatureError(f"{file}: expected only types that a model may hold, found {listed}")
-    import skops.io  # noqa: PLC0415
+    return _skops().loads(content, trusted=sorted({name for name, _ in ALLOWED}))
 
-    return skops.io.loads(content, trusted=sorted({name for name, _ in ALLOWED}))
+
+def _skops() -> Any:
+    """
+    Import skops, which takes seconds, when it is needed.
+
+    It looks for each function of scipy in every module that is loaded; in a task, Airflow's answer each look with a
+    warning, a thousand lines of the task's log.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import skops.io  # noqa: PLC0415
+
+    return skops.io
 
 
 def _type_of(node: dict[str, Any]) -> tuple[str, str]:

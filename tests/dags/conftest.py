@@ -49,9 +49,9 @@ def described_without_manifest(tmp_path_factory: pytest.TempPathFactory) -> dict
     return describe(Settings(home=tmp_path_factory.mktemp("dags") / "empty"))
 
 
-def describe(settings: Settings) -> dict[str, Any]:
-    """Load the DAG files in a process of its own."""
-    document: dict[str, Any] = json.loads(call("tests.dags.describe", airflow_environment(settings)))
+def describe(settings: Settings, **more: str) -> dict[str, Any]:
+    """Load the DAG files in a process of its own, with ``more`` in its environment."""
+    document: dict[str, Any] = json.loads(call("tests.dags.describe", {**airflow_environment(settings), **more}))
     return document
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from riskloom.catalog import Domain
+from riskloom.settings import Settings
+from tests.dags.conftest import describe
 
 #: Stages that every domain has; others it has where it declares what they work on.
 STAGES = ("features", "training", "monitoring")
@@ -141,10 +143,18 @@ def test_there_is_a_task_for_each_model(described: dict[str, Any], domain: Domai
 
 
 def test_no_secret_is_stored_with_a_task(described: dict[str, Any], domain: Domain) -> None:
-    """Airflow keeps and shows a task's environment, so it names folders and limits only."""
+    """Airflow keeps and shows a task's environment, so it names folders, limits and the build's two variables only."""
     tasks = described["dags"][f"{domain.name}__features"]["tasks"]
     given = {name for task in tasks.values() for name in task["environment"] or {}}
-    assert given == {"RISKLOOM_HOME", "RISKLOOM_DUCKDB_THREADS", "RISKLOOM_DUCKDB_MEMORY", "DBT_LOG_PATH"}
+    limits = {"RISKLOOM_DUCKDB_THREADS", "RISKLOOM_DUCKDB_MEMORY"}
+    assert given == {"RISKLOOM_HOME", "DBT_LOG_PATH", "RISKLOOM_AS_OF", "RISKLOOM_MATURITY"} | limits
+
+
+def test_a_tasks_process_reads_its_own_domain_alone(parsed: Settings, domain: Domain) -> None:
+    """Each task reads its file again: DAGs of the other domains would only delay it."""
+    read = describe(parsed, _AIRFLOW_PARSING_CONTEXT_DAG_ID=f"{domain.name}__features")
+    assert read["import_errors"] == {}
+    assert set(read["dags"]) == {f"{domain.name}__{stage}" for stage in stages_of(domain)}
 
 
 def test_without_a_manifest_the_dag_is_there_and_stops(
