@@ -64,6 +64,22 @@ def test_sources_are_the_landed_tables(manifest: dict[str, Any], domain: Domain)
         assert node["freshness"]["error_after"]["count"] is None, "old data warn and never stop a build"
 
 
+def test_what_columns_expect_is_tested(manifest: dict[str, Any]) -> None:
+    """``config.meta.expect`` means nothing without the model's test, and the test nothing without it."""
+    nodes = manifest["nodes"].values()
+    expecting = {
+        node["unique_id"]
+        for node in nodes
+        if node["resource_type"] == "model"
+        and any(column["config"]["meta"].get("expect") for column in node["columns"].values())
+    }
+    tested = {
+        node["attached_node"] for node in nodes if (node.get("test_metadata") or {}).get("name") == "columns_hold"
+    }
+    assert expecting == tested
+    assert len(tested) > len(CATALOG)
+
+
 def test_marts_keep_a_contract(manifest: dict[str, Any], domain: Domain) -> None:
     """Every mart is published under an enforced contract, explained column by column, and tested."""
     marts = [
