@@ -123,6 +123,9 @@ def test_what_was_built_is_noted_after_it_is_built(manifest: dict[str, Any], dom
 
 
 def test_exposures_say_who_uses_the_marts(manifest: dict[str, Any], domain: Domain) -> None:
-    """Training, the scoring service and the reports are exposures of each domain."""
-    names = {node["name"] for node in manifest["exposures"].values()}
-    assert {f"{domain.name}_{use}" for use in ("training", "scoring", "monitoring")} <= names
+    """Training, scoring, reports and what judges in batch are exposures of each domain; each batch reads its mart."""
+    exposures = {node["name"]: node for node in manifest["exposures"].values()}
+    assert {f"{domain.name}_{use}" for use in ("training", "scoring", "monitoring")} <= set(exposures)
+    for use, subjects in (("watch", domain.watch), ("assessment", domain.assessment)):
+        read = exposures[f"{domain.name}_{use}"]["depends_on"]["nodes"] if subjects else []
+        assert {f"model.riskloom.{domain.name}__{subject.mart}" for subject in subjects} <= set(read)
