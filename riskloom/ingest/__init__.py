@@ -5,7 +5,7 @@ from riskloom.ingest.landing import LandingCheck, TableCheck, check_landing, pre
 from riskloom.ingest.pseudonyms import ensure_pseudonym_key, pseudonym
 from riskloom.ingest.report import FileReport, IngestReport, RefusedFilesError
 from riskloom.ingest.schema import arrow_schema
-from riskloom.ingest.simulation import SimulationPlan, SimulationReport, write_simulation
+from riskloom.ingest.simulation import SimulationPlan, SimulationReport, Stretch, stretches, write_simulation
 
 __all__ = [
     "FileReport",
@@ -14,6 +14,7 @@ __all__ = [
     "RefusedFilesError",
     "SimulationPlan",
     "SimulationReport",
+    "Stretch",
     "TableCheck",
     "arrow_schema",
     "check_landing",
@@ -21,6 +22,7 @@ __all__ = [
     "ingest_files",
     "prepare_landing",
     "pseudonym",
+    "stretches",
     "watermark",
     "write_simulation",
 ]

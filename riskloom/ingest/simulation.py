@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,7 @@ _ROWS_A_GROUP = 131_072
 DAY = 86_400_000_000  # microseconds
 
 Simulator = Callable[["SimulationPlan"], Iterator[tuple[str, pa.Table]]]
+_Regime = TypeVar("_Regime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,26 @@ class SimulationPlan:
         """What a written simulation is recognised by."""
         parts = [domain, *(str(value) for value in asdict(self).values()), str(live_from)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch(Generic[_Regime]):
+    """Consecutive days, from ``first`` up to but not including ``last``, of one regime."""
+
+    regime: _Regime
+    first: int
+    last: int
+
+    @property
+    def days(self) -> int:
+        """How many days it holds."""
+        return self.last - self.first
+
+
+def stretches(plan: SimulationPlan, usual: _Regime, drifted: _Regime) -> list[Stretch[_Regime]]:
+    """The plan's days in order, by what a domain says of its world before and after the drift; without empty ones."""
+    both = [Stretch(usual, 0, plan.drift_day), Stretch(drifted, plan.drift_day, plan.days)]
+    return [stretch for stretch in both if stretch.days]
 
 
 @dataclass(frozen=True, slots=True)

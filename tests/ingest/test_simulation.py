@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from riskloom.catalog import Domain, load_catalog
 from riskloom.errors import ConfigError, ContractError
-from riskloom.ingest import SimulationPlan, arrow_schema, write_simulation
+from riskloom.ingest import SimulationPlan, Stretch, arrow_schema, stretches, write_simulation
 from riskloom.ingest.simulation import load_simulator
 
 CATALOG = load_catalog()
@@ -111,3 +112,18 @@ def test_the_drift_day_is_the_first_that_begins_after_it() -> None:
     }
     assert days == {-5: 0, 0: 0, 1: 1, 24: 1, 25: 2, 999: 6}
     assert PLAN.drift_day == PLAN.days
+
+
+@pytest.mark.parametrize(
+    ("drift_days", "expected"),
+    [
+        (None, [Stretch("usual", 0, 6)]),
+        (0, [Stretch("drifted", 0, 6)]),
+        (2, [Stretch("usual", 0, 2), Stretch("drifted", 2, 6)]),
+        (6, [Stretch("usual", 0, 6)]),
+    ],
+)
+def test_stretches_are_the_days_on_each_side_of_the_drift(drift_days: int | None, expected: list[Stretch[str]]) -> None:
+    """Together they are all days, and a side without days is not there."""
+    drift_at = None if drift_days is None else START + timedelta(days=drift_days)
+    assert stretches(replace(PLAN, drift_at=drift_at), "usual", "drifted") == expected

@@ -44,7 +44,7 @@ from riskloom.domains.cloud_security.simulation.organisation import (
     draw_organisation,
     network_names,
 )
-from riskloom.domains.cloud_security.simulation.regime import TECHNIQUES, Attack, Regime, stretches
+from riskloom.domains.cloud_security.simulation.regime import DRIFTED, TECHNIQUES, USUAL, Attack, Regime
 from riskloom.domains.cloud_security.simulation.sessions import (
     ERRORS,
     Calls,
@@ -55,7 +55,7 @@ from riskloom.domains.cloud_security.simulation.sessions import (
 )
 from riskloom.domains.cloud_security.simulation.signins import Attempts, draw_attempts
 from riskloom.ingest.arrays import choices, identifiers, money, timestamps
-from riskloom.ingest.simulation import DAY, SimulationPlan
+from riskloom.ingest.simulation import DAY, SimulationPlan, stretches
 
 EVENTS = "cloudtrail__events"
 _ACCOUNTS = tuple(f"1000000000{number:02d}" for number in range(len(WORTH)))
@@ -69,7 +69,7 @@ _TACTICS = ("", *(tactic for _, tactic in TECHNIQUES.values()))
 def simulate(plan: SimulationPlan) -> Iterator[tuple[str, pa.Table]]:
     """Yield (table, rows) in the contracts' columns, day by day, and the findings at the end."""
     world = _World(plan)
-    for stretch in stretches(plan):
+    for stretch in stretches(plan, USUAL, DRIFTED):
         for day in range(stretch.first, stretch.last):
             yield from world.day(day, stretch.regime)
     yield from world.findings()

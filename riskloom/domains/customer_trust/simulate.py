@@ -35,9 +35,9 @@ from riskloom.domains.customer_trust.simulation.population import (
     Ints,
     draw_population,
 )
-from riskloom.domains.customer_trust.simulation.regime import Regime, stretches
+from riskloom.domains.customer_trust.simulation.regime import DRIFTED, USUAL, Regime
 from riskloom.ingest.arrays import choices, identifiers, money, timestamps
-from riskloom.ingest.simulation import DAY, SimulationPlan
+from riskloom.ingest.simulation import DAY, SimulationPlan, stretches
 
 PAYMENTS = "payments__transactions"
 _CHANNELS = ("card_present", "online")
@@ -53,7 +53,7 @@ def simulate(plan: SimulationPlan) -> Iterator[tuple[str, pa.Table]]:
     yield "accounts__customers", world.customers()
     yield "acquiring__terminals", world.terminals()
     yield "accounts__devices", world.devices()
-    for stretch in stretches(plan):
+    for stretch in stretches(plan, USUAL, DRIFTED):
         for day in range(stretch.first, stretch.last):
             yield PAYMENTS, world.payments(day, stretch.regime)
             yield "accounts__logins", world.logins(day, stretch.regime)

@@ -23,12 +23,12 @@ from riskloom.domains.logistics_abuse.simulation.population import (
     ordered_to,
     pick,
 )
-from riskloom.domains.logistics_abuse.simulation.regime import Regime, is_busy, stretches
+from riskloom.domains.logistics_abuse.simulation.regime import DRIFTED, USUAL, Regime, is_busy
 from riskloom.domains.logistics_abuse.simulation.rings import plan_rings
 from riskloom.domains.logistics_abuse.simulation.rows import Rows
 from riskloom.domains.logistics_abuse.simulation.scans import transport_scans, warehouse_scans
 from riskloom.domains.logistics_abuse.simulation.way import WayDays, Ways, all_ways, due_at
-from riskloom.ingest.simulation import DAY, SimulationPlan
+from riskloom.ingest.simulation import DAY, SimulationPlan, stretches
 
 _BUSY = 1.45  # as many parcels in the busy season
 _WEEK = np.array([1.18, 1.08, 1.02, 1.0, 1.02, 0.9, 0.8])  # concessions by weekday, Monday first
@@ -37,7 +37,7 @@ _WEEK = np.array([1.18, 1.08, 1.02, 1.0, 1.02, 0.9, 0.8])  # concessions by week
 def simulate(plan: SimulationPlan) -> Iterator[tuple[str, pa.Table]]:
     """Yield (table, rows) in the contracts' columns, day by day; findings last."""
     world = _World(plan)
-    for stretch in stretches(plan):
+    for stretch in stretches(plan, USUAL, DRIFTED):
         for day in range(stretch.first, stretch.last):
             yield from world.day(day, stretch.regime)
     yield "service__investigations", world.findings()

@@ -8,9 +8,9 @@ from riskloom.domains.logistics_abuse.simulate import claims_a_day
 from riskloom.domains.logistics_abuse.simulation.claims import ClaimDays
 from riskloom.domains.logistics_abuse.simulation.names import deal_names
 from riskloom.domains.logistics_abuse.simulation.population import draw_population
-from riskloom.domains.logistics_abuse.simulation.regime import Scenario, stretches
+from riskloom.domains.logistics_abuse.simulation.regime import DRIFTED, USUAL, Scenario
 from riskloom.domains.logistics_abuse.simulation.rings import plan_rings
-from riskloom.ingest import SimulationPlan
+from riskloom.ingest import SimulationPlan, stretches
 
 
 def culprits(plan: SimulationPlan) -> pd.DataFrame:
@@ -26,7 +26,7 @@ def culprits(plan: SimulationPlan) -> pd.DataFrame:
     names, days = deal_names(plan, people), ClaimDays(plan, people, rings)
     sizes = claims_a_day(plan)
     parts: list[pd.DataFrame] = []
-    for stretch in stretches(plan):
+    for stretch in stretches(plan, USUAL, DRIFTED):
         for day in range(stretch.first, stretch.last):
             claims = days.draw(day, int(sizes[day]), planned.of_day(day, int(sizes[day])), stretch.regime)
             ghost, theft = (claims.scenario == one for one in (Scenario.GHOST_DELIVERY, Scenario.INTERNAL_THEFT))

@@ -18,9 +18,9 @@ from riskloom.domains.cloud_security.simulation.organisation import (
     hosting_network,
     roaming_network,
 )
-from riskloom.domains.cloud_security.simulation.regime import Attack, Stretch, stretches
+from riskloom.domains.cloud_security.simulation.regime import DRIFTED, USUAL, Attack, Regime
 from riskloom.domains.cloud_security.simulation.sessions import HOUR, MINUTE, WORK, Sessions, join_sessions
-from riskloom.ingest.simulation import DAY, SimulationPlan
+from riskloom.ingest.simulation import DAY, SimulationPlan, Stretch, stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,15 @@ class Campaigns:
 
 def plan_attacks(plan: SimulationPlan, people: Organisation) -> Sessions:
     """The hostile sessions of the whole plan, by their begin."""
-    return join_sessions([part for stretch in stretches(plan) for part in _Planner(plan, people, stretch).all()])
+    return join_sessions(
+        [part for stretch in stretches(plan, USUAL, DRIFTED) for part in _Planner(plan, people, stretch).all()]
+    )
 
 
 class _Planner:
     """Draws the attacks of one stretch of days."""
 
-    def __init__(self, plan: SimulationPlan, people: Organisation, stretch: Stretch) -> None:
+    def __init__(self, plan: SimulationPlan, people: Organisation, stretch: Stretch[Regime]) -> None:
         self._plan = plan
         self._people = people
         self._stretch = stretch

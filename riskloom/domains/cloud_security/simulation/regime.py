@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from riskloom.ingest.simulation import SimulationPlan
-
 
 class Attack(IntEnum):
     """Why a call is hostile; of the tables only the findings say it, by technique."""
@@ -92,23 +90,3 @@ DRIFTED = Regime(
     hour_shift=2.0,
     new_tools=0.12,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Consecutive days, from ``first`` up to but not including ``last``, of one regime."""
-
-    regime: Regime
-    first: int
-    last: int
-
-    @property
-    def days(self) -> int:
-        """How many days it holds."""
-        return self.last - self.first
-
-
-def stretches(plan: SimulationPlan) -> list[Stretch]:
-    """The plan's days by regime, in order; without empty ones."""
-    both = [Stretch(USUAL, 0, plan.drift_day), Stretch(DRIFTED, plan.drift_day, plan.days)]
-    return [stretch for stretch in both if stretch.days]

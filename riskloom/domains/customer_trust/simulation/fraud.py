@@ -16,8 +16,8 @@ from riskloom.domains.customer_trust.simulation.honest import (
     usual_amount,
 )
 from riskloom.domains.customer_trust.simulation.population import CATEGORIES, STREET_CHOICES, Floats, Ints, Population
-from riskloom.domains.customer_trust.simulation.regime import Regime, Scenario, Stretch, stretches
-from riskloom.ingest.simulation import DAY, SimulationPlan
+from riskloom.domains.customer_trust.simulation.regime import DRIFTED, USUAL, Regime, Scenario
+from riskloom.ingest.simulation import DAY, SimulationPlan, Stretch, stretches
 
 _TESTED = {Scenario.STOLEN_CREDENTIALS: 6.0, Scenario.ACCOUNT_TAKEOVER: 4.0, Scenario.CARD_TESTING: 6.5}
 _AS_GUEST, _ON_OWN_DEVICE = 0.45, 0.2  # shares of thieves who pay as a guest, or from the victim's own device
@@ -56,7 +56,9 @@ class Compromises:
 class Campaigner:
     """Plans the campaigns of one regime; all of one scenario are drawn at once."""
 
-    def __init__(self, plan: SimulationPlan, people: Population, stretch: Stretch, strange_devices: Ints) -> None:
+    def __init__(
+        self, plan: SimulationPlan, people: Population, stretch: Stretch[Regime], strange_devices: Ints
+    ) -> None:
         self._plan, self._people, self._stretch = plan, people, stretch
         self._strange = strange_devices
         self._fraud = plan.events * stretch.days / plan.days * stretch.regime.fraud
@@ -179,7 +181,7 @@ def plan_campaigns(plan: SimulationPlan, people: Population, strange_devices: In
     """All campaigns of the plan, their payments by time; what would happen after the plan's end is left out."""
     payments: list[Payments] = []
     takeovers: list[Takeovers] = []
-    for stretch in stretches(plan):
+    for stretch in stretches(plan, USUAL, DRIFTED):
         planner = Campaigner(plan, people, stretch, strange_devices)
         taken, behind = planner.account_takeovers(first_device + sum(len(one.at) for one in takeovers))
         payments += [planner.stolen_credentials(), taken, planner.card_testing()]
@@ -190,7 +192,9 @@ def plan_campaigns(plan: SimulationPlan, people: Population, strange_devices: In
 
 def plan_compromises(plan: SimulationPlan, people: Population, strange_devices: Ints) -> Compromises:
     """All compromised terminals of the plan."""
-    parts = [Campaigner(plan, people, stretch, strange_devices).compromises() for stretch in stretches(plan)]
+    parts = [
+        Campaigner(plan, people, stretch, strange_devices).compromises() for stretch in stretches(plan, USUAL, DRIFTED)
+    ]
     return Compromises(
         terminal=np.concatenate([part.terminal for part in parts]),
         begin=np.concatenate([part.begin for part in parts]),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from riskloom.ingest.simulation import SimulationPlan
-
 
 class Scenario(IntEnum):
     """Why a payment is fraudulent; never part of a table."""
@@ -62,23 +60,3 @@ DRIFTED = Regime(
     online_shift=0.15,
     hour_shift=2.0,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Consecutive days, from ``first`` up to but not including ``last``, of one regime."""
-
-    regime: Regime
-    first: int
-    last: int
-
-    @property
-    def days(self) -> int:
-        """How many days it holds."""
-        return self.last - self.first
-
-
-def stretches(plan: SimulationPlan) -> list[Stretch]:
-    """The plan's days by regime, in order; without empty ones."""
-    both = [Stretch(USUAL, 0, plan.drift_day), Stretch(DRIFTED, plan.drift_day, plan.days)]
-    return [stretch for stretch in both if stretch.days]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from riskloom.ingest.simulation import SimulationPlan
-
 _SEASON_EVERY, _SEASON_DAYS, _SEASON_FROM = 90, 14, 40  # days: a busy fortnight in each quarter
 
 
@@ -70,26 +68,6 @@ DRIFTED = Regime(
     self_service=0.2,
     photographed=0.25,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Consecutive days, from ``first`` up to but not including ``last``, of one regime."""
-
-    regime: Regime
-    first: int
-    last: int
-
-    @property
-    def days(self) -> int:
-        """How many days it holds."""
-        return self.last - self.first
-
-
-def stretches(plan: SimulationPlan) -> list[Stretch]:
-    """The plan's days by regime, in order; without empty ones."""
-    both = [Stretch(USUAL, 0, plan.drift_day), Stretch(DRIFTED, plan.drift_day, plan.days)]
-    return [stretch for stretch in both if stretch.days]
 
 
 def is_busy(day: int) -> bool:

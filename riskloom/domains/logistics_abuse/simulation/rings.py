@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from riskloom.domains.logistics_abuse.simulation.population import Bools, Ints, Population
-from riskloom.domains.logistics_abuse.simulation.regime import Scenario, Stretch, stretches
-from riskloom.ingest.simulation import DAY, SimulationPlan
+from riskloom.domains.logistics_abuse.simulation.regime import DRIFTED, USUAL, Regime, Scenario
+from riskloom.ingest.simulation import DAY, SimulationPlan, Stretch, stretches
 
 MEMBERS = 8  # places for customers of a ring; a smaller ring has each of its customers more than once
 _ADDRESSES, _DEVICES, _ASSOCIATES = 3, 4, 2
@@ -70,7 +70,7 @@ def plan_rings(plan: SimulationPlan, people: Population) -> tuple[Rings, Planned
     rings: list[Rings] = []
     planned: list[Planned] = []
     offset = 0
-    for stretch in stretches(plan):
+    for stretch in stretches(plan, USUAL, DRIFTED):
         for scenario, size in _SIZE.items():
             wanted = plan.events * stretch.days / plan.days * stretch.regime.abuse * stretch.regime.mix[scenario]
             rng = plan.rng(scenario.name, stretch.first)
@@ -85,7 +85,12 @@ def plan_rings(plan: SimulationPlan, people: Population) -> tuple[Rings, Planned
 
 
 def _draw_rings(
-    rng: np.random.Generator, plan: SimulationPlan, stretch: Stretch, people: Population, scenario: Scenario, count: int
+    rng: np.random.Generator,
+    plan: SimulationPlan,
+    stretch: Stretch[Regime],
+    people: Population,
+    scenario: Scenario,
+    count: int,
 ) -> Rings:
     customers, work = people.customers, people.work
     members = _SIZE[scenario][1]
@@ -122,7 +127,7 @@ def _draw_rings(
 def _draw_requests(
     rng: np.random.Generator,
     plan: SimulationPlan,
-    stretch: Stretch,
+    stretch: Stretch[Regime],
     rings: Rings,
     scenario: Scenario,
     wanted: int,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TypeAlias
 
-from riskloom.ingest.simulation import SimulationPlan
+from riskloom.ingest.simulation import SimulationPlan, Stretch, stretches
 
 
 class Cause(IntEnum):
@@ -86,14 +87,8 @@ DRIFTED = Regime(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Consecutive days, from ``first`` up to but not including ``last``, of one regime, drawn at once."""
-
-    regime: Regime
-    first: int
-    last: int
-
+#: Consecutive days of one regime that are drawn at once.
+Block: TypeAlias = Stretch[Regime]
 
 _LINES_A_BLOCK = 200_000
 
@@ -101,9 +96,8 @@ _LINES_A_BLOCK = 200_000
 def blocks(plan: SimulationPlan) -> list[Block]:
     """The plan's days in order, cut where the regime changes and where there would be too many lines to hold."""
     days = max(1, _LINES_A_BLOCK * plan.days // plan.events)
-    parts = [(USUAL, 0, plan.drift_day), (DRIFTED, plan.drift_day, plan.days)]
     return [
-        Block(regime, first, min(first + days, end))
-        for regime, begin, end in parts
-        for first in range(begin, end, days)
+        Stretch(stretch.regime, first, min(first + days, stretch.last))
+        for stretch in stretches(plan, USUAL, DRIFTED)
+        for first in range(stretch.first, stretch.last, days)
     ]
