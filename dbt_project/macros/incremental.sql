@@ -72,6 +72,31 @@
 {%- endmacro %}
 
 
+{#- A landed table, or what of it was observed on the restart day or later. -#}
+{% macro landed_since(source_name, table, restart) -%}
+    select *
+    from {{ landed(source_name, table) }}
+    {%- if restart is not none %}
+    where observed_at >= cast('{{ restart }}' as timestamp)
+    {%- endif %}
+{%- endmacro %}
+
+
+{#-
+  Which rows of a relation to add: those whose key the model has not taken in on a day before the restart. A row that is
+  sent again on a later day is not the first of its key, and is left out as a full build would leave it out.
+-#}
+{% macro not_accepted_before(relation, key, restart) -%}
+  {%- if restart is not none -%}
+where not exists (
+    select 1
+    from {{ this }} as earlier
+    where earlier.{{ key }} = {{ relation }}.{{ key }} and earlier.observed_on < cast('{{ restart }}' as date)
+)
+  {%- endif -%}
+{%- endmacro %}
+
+
 {#- A day's first microsecond; the earliest instant there is for none. -#}
 {% macro day_us(day) -%}
   {%- if day is none -%}{{ return(-62135596800000000) }}{%- endif -%}

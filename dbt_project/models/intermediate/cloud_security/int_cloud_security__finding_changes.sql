@@ -21,34 +21,8 @@ statements as (
         on findings.evidence_uid = calls.metadata_uid
 ),
 
-compared as (
-    select
-        *,
-        coalesce(
-            lag(is_confirmed) over (
-                -- of statements that arrive together the one made last holds
-                partition by event_id order by observed_us, stated_at, is_confirmed
-            ),
-            false
-        ) as was_confirmed
-    from statements
-),
-
-numbered as (
-    select
-        *,
-        row_number() over (
-            partition by event_id order by observed_us, stated_at, is_confirmed
-        ) as change_number
-    from compared
-    where is_confirmed <> was_confirmed
+changes as (
+    {{ label_changes('statements', key='event_id', label='is_confirmed', columns=['principal_id', 'source_network']) }}
 )
 
-select
-    concat(event_id, '/', cast(change_number as {{ dbt.type_string() }})) as event_id,
-    principal_id,
-    source_network,
-    cast(case when is_confirmed then 1 else -1 end as bigint) as change,
-    effective_us,
-    observed_us
-from numbered
+select * from changes

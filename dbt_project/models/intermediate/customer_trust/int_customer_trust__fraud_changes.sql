@@ -21,35 +21,13 @@ statements as (
         on chargebacks.transaction_id = payments.transaction_id
 ),
 
-compared as (
-    select
-        *,
-        coalesce(
-            lag(is_fraud) over (
-                -- of statements that arrive together the one made last holds
-                partition by transaction_id order by observed_us, stated_at, is_fraud
-            ),
-            false
-        ) as was_fraud
-    from statements
-),
-
-numbered as (
-    select
-        *,
-        row_number() over (
-            partition by transaction_id order by observed_us, stated_at, is_fraud
-        ) as change_number
-    from compared
-    where is_fraud <> was_fraud
+changes as (
+    {{ label_changes(
+        'statements',
+        key='transaction_id',
+        label='is_fraud',
+        columns=['transaction_id', 'customer_id', 'terminal_id'],
+    ) }}
 )
 
-select
-    concat(transaction_id, '/', cast(change_number as {{ dbt.type_string() }})) as event_id,
-    transaction_id,
-    customer_id,
-    terminal_id,
-    cast(case when is_fraud then 1 else -1 end as bigint) as change,
-    effective_us,
-    observed_us
-from numbered
+select * from changes

@@ -25,38 +25,13 @@ statements as (
         on findings.concession_id = concessions.concession_id
 ),
 
-compared as (
-    select
-        *,
-        coalesce(
-            lag(is_abuse) over (
-                -- of statements that arrive together the one made last holds
-                partition by concession_id order by observed_us, stated_at, is_abuse
-            ),
-            false
-        ) as was_abuse
-    from statements
-),
-
-numbered as (
-    select
-        *,
-        row_number() over (
-            partition by concession_id order by observed_us, stated_at, is_abuse
-        ) as change_number
-    from compared
-    where is_abuse <> was_abuse
+changes as (
+    {{ label_changes(
+        'statements',
+        key='concession_id',
+        label='is_abuse',
+        columns=['customer_id', 'address_id', 'device_id', 'agent_id', 'driver_id', 'associate_id'],
+    ) }}
 )
 
-select
-    concat(concession_id, '/', cast(change_number as {{ dbt.type_string() }})) as event_id,
-    customer_id,
-    address_id,
-    device_id,
-    agent_id,
-    driver_id,
-    associate_id,
-    cast(case when is_abuse then 1 else -1 end as bigint) as change,
-    effective_us,
-    observed_us
-from numbered
+select * from changes

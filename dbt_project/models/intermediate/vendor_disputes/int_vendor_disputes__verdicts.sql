@@ -22,36 +22,13 @@ statements as (
         on resolutions.invoice_line_id = billed.invoice_line_id
 ),
 
-compared as (
-    select
-        *,
-        coalesce(
-            lag(is_wrong) over (
-                -- of resolutions that arrive together the one made last holds
-                partition by invoice_line_id order by observed_us, stated_at, is_wrong
-            ),
-            false
-        ) as was_wrong
-    from statements
-),
-
-numbered as (
-    select
-        *,
-        row_number() over (
-            partition by invoice_line_id order by observed_us, stated_at, is_wrong
-        ) as change_number
-    from compared
-    where is_wrong <> was_wrong
+changes as (
+    {{ label_changes(
+        'statements',
+        key='invoice_line_id',
+        label='is_wrong',
+        columns=['invoice_line_id', 'vendor_id', 'buyer_id', 'vendor_item_id'],
+    ) }}
 )
 
-select
-    concat(invoice_line_id, '/', cast(change_number as {{ dbt.type_string() }})) as event_id,
-    invoice_line_id,
-    vendor_id,
-    buyer_id,
-    vendor_item_id,
-    cast(case when is_wrong then 1 else -1 end as bigint) as change,
-    effective_us,
-    observed_us
-from numbered
+select * from changes

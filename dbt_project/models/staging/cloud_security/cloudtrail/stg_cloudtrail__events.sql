@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('cloudtrail', 'cloudtrail__events') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('cloudtrail', 'cloudtrail__events', restart) }}
 ),
 
 accepted as (
@@ -60,10 +56,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.metadata_uid = renamed.metadata_uid and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'metadata_uid', restart) }}

@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('vpc', 'vpc__flows') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('vpc', 'vpc__flows', restart) }}
 ),
 
 accepted as (
@@ -46,10 +42,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.metadata_uid = renamed.metadata_uid and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'metadata_uid', restart) }}

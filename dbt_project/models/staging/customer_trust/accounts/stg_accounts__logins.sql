@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('accounts', 'accounts__logins') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('accounts', 'accounts__logins', restart) }}
 ),
 
 accepted as (
@@ -30,10 +26,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.login_id = renamed.login_id and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'login_id', restart) }}

@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('payments', 'payments__transactions') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('payments', 'payments__transactions', restart) }}
 ),
 
 accepted as (
@@ -32,10 +28,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.transaction_id = renamed.transaction_id and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'transaction_id', restart) }}

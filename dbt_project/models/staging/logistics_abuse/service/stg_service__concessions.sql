@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('service', 'service__concessions') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('service', 'service__concessions', restart) }}
 ),
 
 accepted as (
@@ -42,10 +38,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.concession_id = renamed.concession_id and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'concession_id', restart) }}

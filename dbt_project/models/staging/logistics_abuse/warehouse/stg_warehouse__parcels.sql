@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('warehouse', 'warehouse__parcels') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('warehouse', 'warehouse__parcels', restart) }}
 ),
 
 accepted as (
@@ -34,10 +30,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.parcel_id = renamed.parcel_id and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'parcel_id', restart) }}

@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('warehouse', 'warehouse__scans') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('warehouse', 'warehouse__scans', restart) }}
 ),
 
 accepted as (
@@ -36,10 +32,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.event_id = renamed.event_id and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'event_id', restart) }}

@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('payables', 'payables__invoice_lines') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('payables', 'payables__invoice_lines', restart) }}
 ),
 
 accepted as (
@@ -42,10 +38,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.invoice_line_id = renamed.invoice_line_id and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'invoice_line_id', restart) }}

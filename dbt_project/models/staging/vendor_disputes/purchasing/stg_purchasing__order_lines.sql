@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('purchasing', 'purchasing__order_lines') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('purchasing', 'purchasing__order_lines', restart) }}
 ),
 
 accepted as (

@@ -4,11 +4,7 @@
 with
 
 source as (
-    select *
-    from {{ landed('receiving', 'receiving__receipts') }}
-    {% if restart is not none %}
-        where observed_at >= cast('{{ restart }}' as timestamp)
-    {% endif %}
+    {{ landed_since('receiving', 'receiving__receipts', restart) }}
 ),
 
 accepted as (
@@ -33,10 +29,4 @@ renamed as (
 )
 
 select * from renamed
-{% if restart is not none %}
-    where not exists (
-        select 1
-        from {{ this }} as earlier
-        where earlier.receipt_line_id = renamed.receipt_line_id and earlier.observed_on < cast('{{ restart }}' as date)
-    )
-{% endif %}
+{{ not_accepted_before('renamed', 'receipt_line_id', restart) }}
