@@ -16,27 +16,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from riskloom.assessment.manifest import AssessmentManifest
 from riskloom.assessment.model import AssessmentModel
 from riskloom.errors import RegistryError, SignatureError
 from riskloom.registry import ModelStore, Verdict, ensure_signing_key, load_public_key
-from riskloom.registry.files import locked, read_plain, replace_file
-from riskloom.registry.manifest import Digest, canonical_json, digest
+from riskloom.registry.files import locked, replace_file
+from riskloom.registry.manifest import digest
 from riskloom.registry.model import read_payload
-from riskloom.registry.signing import sign, verify
-from riskloom.registry.store import MANIFEST, MANIFEST_SIGNATURE, VERDICT, VERDICT_SIGNATURE
+from riskloom.registry.signed import (
+    MANIFEST,
+    MANIFEST_SIGNATURE,
+    read_signed_manifest,
+    read_signed_verdict,
+    write_signed_verdict,
+)
+from riskloom.registry.signing import sign
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _PURPOSE, _VERDICT_PURPOSE = "assessment manifest", "assessment verdict"
-
-
-class _SignedVerdict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    manifest: Digest
-    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class AssessmentStore:
         with locked(self.models.home / "locks" / f"{self.domain}.{self.entity}.lock"):
             found = [number for number in self.versions() if (self.folder(number) / MANIFEST).read_bytes() == content]
             if found:
-                self._write_verdict(self.folder(found[-1]), verdict)
+                write_signed_verdict(self.folder(found[-1]), verdict, key=key, purpose=_VERDICT_PURPOSE)
                 return found[-1], False
             number = str(max(map(int, self.versions()), default=0) + 1)
             draft = self.parent / f".{number}"
@@ -92,7 +89,7 @@ class AssessmentStore:
             signed = {MANIFEST: content, MANIFEST_SIGNATURE: sign(key, _PURPOSE, content)}
             for name, data in {**payload, **signed}.items():
                 replace_file(draft / name, data)
-            self._write_verdict(draft, verdict)
+            write_signed_verdict(draft, verdict, key=key, purpose=_VERDICT_PURPOSE)
             draft.rename(self.folder(number))
         return number, True
 
@@ -110,16 +107,11 @@ class AssessmentStore:
             raise RegistryError(
                 f"no version {version} of {self.domain}'s assessment {self.entity}; known versions: {known}"
             )
-        path, content = folder / MANIFEST, read_plain(folder, MANIFEST)
-        signature = read_plain(folder, MANIFEST_SIGNATURE)
-        verify(load_public_key(self.models.keys), _PURPOSE, content, signature, file=str(path))
-        try:
-            manifest = AssessmentManifest.model_validate_json(content)
-        except ValidationError as error:
-            raise SignatureError(f"{path}: signed, but not a manifest of this release: {error}") from error
+        key = load_public_key(self.models.keys)
+        manifest = read_signed_manifest(folder, AssessmentManifest, key=key, purpose=_PURPOSE)
         if (manifest.domain, manifest.entity) != (self.domain, self.entity):
             raise SignatureError(
-                f"{path}: expected the assessment {self.entity} of {self.domain}, "
+                f"{folder / MANIFEST}: expected the assessment {self.entity} of {self.domain}, "
                 f"found {manifest.entity} of {manifest.domain}"
             )
         return AssessmentModel(manifest, read_payload(folder, manifest.files), version, where=str(folder))
@@ -131,25 +123,9 @@ class AssessmentStore:
         Raises:
             SignatureError: It is missing, was changed, or belongs to another model.
         """
-        folder = self.folder(version)
-        path, content = folder / VERDICT, read_plain(folder, VERDICT)
-        signature = read_plain(folder, VERDICT_SIGNATURE)
-        verify(load_public_key(self.models.keys), _VERDICT_PURPOSE, content, signature, file=str(path))
-        try:
-            signed = _SignedVerdict.model_validate_json(content)
-        except ValidationError as error:
-            raise SignatureError(f"{path}: signed, but not a verdict of this release: {error}") from error
-        if signed.manifest != digest(read_plain(folder, MANIFEST)):
-            raise SignatureError(f"{path}: expected the verdict on this model, found that on another")
-        return signed.verdict
+        key = load_public_key(self.models.keys)
+        return read_signed_verdict(self.folder(version), key=key, purpose=_VERDICT_PURPOSE)
 
     def newest_passed(self) -> str | None:
         """The newest version that the gate let pass, which is the one that answers; none where there is none."""
         return next((number for number in reversed(self.versions()) if self.verdict(number).passed), None)
-
-    def _write_verdict(self, folder: Path, verdict: Verdict) -> None:
-        signed = _SignedVerdict(manifest=digest(read_plain(folder, MANIFEST)), verdict=verdict)
-        content = canonical_json(signed.model_dump(mode="json"))
-        key = ensure_signing_key(self.models.keys)
-        replace_file(folder / VERDICT, content)
-        replace_file(folder / VERDICT_SIGNATURE, sign(key, _VERDICT_PURPOSE, content))

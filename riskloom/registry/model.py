@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
 
 from riskloom.errors import RegistryError, SignatureError
 from riskloom.registry.files import read_plain
 from riskloom.registry.manifest import ModelManifest, digest
 from riskloom.registry.scorers import FloatArray, Scorer, open_scorer, payload_file
-from riskloom.registry.signing import load_public_key, verify
-from riskloom.registry.store import MANIFEST, MANIFEST_SIGNATURE, UNSIGNED, ModelStore
+from riskloom.registry.signed import MANIFEST, read_signed_manifest
+from riskloom.registry.signing import load_public_key
+from riskloom.registry.store import MANIFEST_PURPOSE, UNSIGNED, ModelStore
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -99,13 +99,7 @@ def load_folder(folder: Path, key: Ed25519PublicKey, *, version: str) -> LoadedM
 
 def read_manifest(folder: Path, key: Ed25519PublicKey) -> ModelManifest:
     """Check a manifest's signature, then read it; raises SignatureError where either fails."""
-    path = folder / MANIFEST
-    content = read_plain(folder, MANIFEST)
-    verify(key, "manifest", content, read_plain(folder, MANIFEST_SIGNATURE), file=str(path))
-    try:
-        return ModelManifest.model_validate_json(content)
-    except ValidationError as error:
-        raise SignatureError(f"{path}: signed, but not a manifest of this release: {error}") from error
+    return read_signed_manifest(folder, ModelManifest, key=key, purpose=MANIFEST_PURPOSE)
 
 
 def read_payload(folder: Path, files: Mapping[str, str]) -> dict[str, bytes]:

@@ -18,22 +18,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from riskloom.errors import RegistryError, SignatureError
-from riskloom.registry.files import locked, read_plain, replace_file
-from riskloom.registry.manifest import Digest, ModelManifest, canonical_json, digest
-from riskloom.registry.signing import ensure_signing_key, load_public_key, sign, verify
+from riskloom.errors import RegistryError
+from riskloom.registry.files import locked, replace_file
+from riskloom.registry.manifest import ModelManifest, digest
+from riskloom.registry.signed import (
+    MANIFEST,
+    MANIFEST_SIGNATURE,
+    VERDICT,
+    VERDICT_SIGNATURE,
+    read_signed_verdict,
+    write_signed_verdict,
+)
+from riskloom.registry.signing import ensure_signing_key, load_public_key, sign
 from riskloom.registry.verdict import Verdict
 
-MANIFEST, MANIFEST_SIGNATURE = "manifest.json", "manifest.sig"
-VERDICT, VERDICT_SIGNATURE = "verdict.json", "verdict.sig"
 CARD, PLOTS = "card.md", "plots"
 BENTOML_FILE = "model.yaml"
 #: What may lie beside the payload; the first four are checked by their signatures, the rest is never interpreted.
 UNSIGNED = frozenset({MANIFEST, MANIFEST_SIGNATURE, VERDICT, VERDICT_SIGNATURE, CARD, PLOTS, BENTOML_FILE})
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _DOMAIN = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+#: What signatures of a domain's model are made for.
+MANIFEST_PURPOSE, VERDICT_PURPOSE = "manifest", "verdict"
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,6 @@ class ModelVersion:
     def feature_service(self) -> str:
         """The name of the feature service with the features this version reads."""
         return feature_service_name(self.domain, self.version)
-
-
-class _SignedVerdict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    manifest: Digest
-    verdict: Verdict
 
 
 def feature_service_name(domain_name: str, version: str) -> str:
@@ -120,7 +119,7 @@ def save_model(
         if existing is not None:
             version = ModelVersion(manifest.domain, existing, store.folder(manifest.domain, existing), is_new=False)
         else:
-            signed = {MANIFEST: content, MANIFEST_SIGNATURE: sign(key, "manifest", content)}
+            signed = {MANIFEST: content, MANIFEST_SIGNATURE: sign(key, MANIFEST_PURPOSE, content)}
             version = _add(store, manifest.domain, {**payload, **signed})
         for name, document in documents.items():
             replace_file(version.folder / name, document)
@@ -130,11 +129,8 @@ def save_model(
 
 def write_verdict(store: ModelStore, domain: str, version: str, verdict: Verdict) -> None:
     """Put a signed verdict beside a version; it names the manifest, so it is worth nothing beside another model."""
-    folder = store.folder(domain, version)
-    signed = _SignedVerdict(manifest=digest(read_plain(folder, MANIFEST)), verdict=verdict)
-    content = canonical_json(signed.model_dump(mode="json"))
-    replace_file(folder / VERDICT, content)
-    replace_file(folder / VERDICT_SIGNATURE, sign(ensure_signing_key(store.keys), "verdict", content))
+    key = ensure_signing_key(store.keys)
+    write_signed_verdict(store.folder(domain, version), verdict, key=key, purpose=VERDICT_PURPOSE)
 
 
 def read_verdict(store: ModelStore, domain: str, version: str) -> Verdict:
@@ -144,17 +140,8 @@ def read_verdict(store: ModelStore, domain: str, version: str) -> Verdict:
     Raises:
         SignatureError: It is missing, was changed, or belongs to another model.
     """
-    folder = store.folder(domain, version)
-    path = folder / VERDICT
-    content = read_plain(folder, VERDICT)
-    verify(load_public_key(store.keys), "verdict", content, read_plain(folder, VERDICT_SIGNATURE), file=str(path))
-    try:
-        signed = _SignedVerdict.model_validate_json(content)
-    except ValidationError as error:
-        raise SignatureError(f"{path}: signed, but not a verdict of this release: {error}") from error
-    if signed.manifest != digest(read_plain(folder, MANIFEST)):
-        raise SignatureError(f"{path}: expected the verdict on this model, found that on another")
-    return signed.verdict
+    key = load_public_key(store.keys)
+    return read_signed_verdict(store.folder(domain, version), key=key, purpose=VERDICT_PURPOSE)
 
 
 def _find(store: ModelStore, domain: str, manifest: bytes) -> str | None:

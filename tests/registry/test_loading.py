@@ -16,9 +16,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from riskloom.errors import RegistryError, SignatureError
 from riskloom.registry import Kind, ModelStore, ModelVersion, ensure_signing_key, load_model, save_model
 from riskloom.registry.manifest import canonical_json, digest
+from riskloom.registry.signed import MANIFEST, MANIFEST_SIGNATURE
 from riskloom.registry.signing import sign
 from riskloom.registry.skops_format import load_estimator
-from riskloom.registry.store import MANIFEST, MANIFEST_SIGNATURE
 from tests.registry.models import DOMAIN, KINDS, PASSED, make_fitted, make_matrix, make_model
 
 

@@ -18,8 +18,8 @@ from riskloom.registry import (
     save_model,
     write_verdict,
 )
+from riskloom.registry.signed import VERDICT, VERDICT_SIGNATURE, write_signed_verdict
 from riskloom.registry.signing import PRIVATE_KEY, PUBLIC_KEY
-from riskloom.registry.store import VERDICT, VERDICT_SIGNATURE
 from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model
 
 
@@ -80,6 +80,14 @@ def test_verdict_cannot_be_moved_to_another_model(store: ModelStore, saved: Mode
         shutil.copy(saved.folder / name, other.folder / name)
     with pytest.raises(SignatureError, match="expected the verdict on this model"):
         read_verdict(store, DOMAIN, other.version)
+
+
+def test_a_verdict_signed_for_another_kind_of_model_is_refused(store: ModelStore, saved: ModelVersion) -> None:
+    """The same key, manifest and verdict are not enough: the signature says what it was made for."""
+    key = ensure_signing_key(store.keys)
+    write_signed_verdict(saved.folder, PASSED, key=key, purpose="verdict on something else")
+    with pytest.raises(SignatureError, match=r"verdict\.json: its signature does not fit"):
+        read_verdict(store, DOMAIN, "1")
 
 
 def test_signing_key_is_private_and_stays(tmp_path: Path) -> None:
