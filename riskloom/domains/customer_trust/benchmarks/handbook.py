@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from riskloom.benchmarking import progress, work_folder
 from riskloom.catalog import load_domain
 from riskloom.errors import ConfigError
 from riskloom.settings import load_settings
@@ -48,12 +45,8 @@ def handbook(
     from riskloom.domains.customer_trust.benchmarks.handbook_protocol import report  # noqa: PLC0415
     from riskloom.domains.customer_trust.benchmarks.handbook_protocol.run import run, run_ablation  # noqa: PLC0415
 
-    begin, console = time.monotonic(), Console(stderr=True, highlight=False)
-
-    def say(text: str) -> None:
-        console.print(f"[{time.monotonic() - begin:6.1f} s] {text}", markup=False, soft_wrap=True)
-
-    with _folder(work) as home:
+    say = progress()
+    with work_folder(work, "handbook") as home:
         settings = load_settings().model_copy(update={"home": home, "online_store": "sqlite"})
         domain = load_domain(_DOMAIN)
         if is_ablation:
@@ -66,14 +59,3 @@ def handbook(
         typer.echo(json.dumps(content))
     else:
         Console().print(table)
-
-
-@contextmanager
-def _folder(work: Path | None) -> Iterator[Path]:
-    """The folder asked for, or one that is gone afterwards."""
-    if work is not None:
-        work.mkdir(parents=True, exist_ok=True)
-        yield work.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="riskloom-handbook-") as folder:
-        yield Path(folder)

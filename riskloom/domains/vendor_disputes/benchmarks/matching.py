@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from riskloom.benchmarking import progress, work_folder
 from riskloom.catalog import load_domain
 from riskloom.settings import load_settings
 
@@ -44,13 +41,9 @@ def matching(
     """
     from riskloom.domains.vendor_disputes.benchmarks.matching_flow import find_mismatches, time_copies  # noqa: PLC0415
 
-    begin, console = time.monotonic(), Console(stderr=True, highlight=False)
-
-    def say(text: str) -> None:
-        console.print(f"[{time.monotonic() - begin:6.1f} s] {text}", markup=False, soft_wrap=True)
-
+    say = progress()
     domain = load_domain(_DOMAIN)
-    with _folder(work) as home:
+    with work_folder(work, "matching") as home:
         settings = load_settings().model_copy(update={"home": home / "flow"})
         found = find_mismatches(domain, settings, data, say)
         speed = time_copies(domain, settings, home / "copies", found, lines, say)
@@ -74,14 +67,3 @@ def _table(result: dict[str, object]) -> Table:
         shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         table.add_row(name.replace("_", " "), shown)
     return table
-
-
-@contextmanager
-def _folder(work: Path | None) -> Iterator[Path]:
-    """The folder asked for, or one that is gone afterwards."""
-    if work is not None:
-        work.mkdir(parents=True, exist_ok=True)
-        yield work.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="riskloom-matching-") as folder:
-        yield Path(folder)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
+from riskloom.benchmarking import Say, ingest_whole
 from riskloom.catalog import Domain
-from riskloom.errors import ConfigError, ContractError
+from riskloom.errors import ConfigError
 from riskloom.features import dbt, mart_path
-from riskloom.ingest import ingest_files, prepare_landing
+from riskloom.ingest import prepare_landing
 from riskloom.settings import Settings
 from riskloom.wiring import dbt_project
 
 FILE = "sap_vbfa.parquet"
-_MAPPINGS = (
-    ("purchasing__order_lines", "sap_flow_order_lines.toml"),
-    ("receiving__receipts", "sap_flow_receipts.toml"),
-    ("payables__invoice_lines", "sap_flow_invoice_lines.toml"),
-)
+_MAPPINGS = {
+    "purchasing__order_lines": "sap_flow_order_lines.toml",
+    "receiving__receipts": "sap_flow_receipts.toml",
+    "payables__invoice_lines": "sap_flow_invoice_lines.toml",
+}
 _MARTS = ("matches", "order_line_balances")
 #: Columns that tell copies of the flow apart.
 _IDENTIFIERS = {"order_line_id", "receipt_line_id", "invoice_line_id"}
@@ -47,7 +48,7 @@ class Speed:
     seconds: float
 
 
-def find_mismatches(domain: Domain, settings: Settings, data: Path, say: Callable[[str], None]) -> Found:
+def find_mismatches(domain: Domain, settings: Settings, data: Path, say: Say) -> Found:
     """
     Ingest the flow, build the match, and read which order items were delivered and billed in different quantities.
 
@@ -58,24 +59,7 @@ def find_mismatches(domain: Domain, settings: Settings, data: Path, say: Callabl
     file = data / FILE
     if not file.is_file():
         raise ConfigError(f"--data: expected a folder with {FILE}, found none in {data}")
-    for table, mapping in _MAPPINGS:
-        report = ingest_files(
-            domain,
-            table,
-            [file],
-            landing=settings.landing,
-            quarantine=settings.quarantine,
-            observed_at=_AS_OF,
-            mapping=domain.folder / "mappings" / mapping,
-            threads=settings.duckdb_threads,
-            memory=settings.duckdb_memory,
-        )
-        say(f"ingested {table}: {report.landed:,} rows landed, {report.duplicates:,} there already")
-        if report.quarantined:
-            raise ContractError(
-                f"{table}: expected every row of {FILE} to keep the contract, found {report.quarantined} that do not; "
-                f"see {settings.quarantine}"
-            )
+    ingest_whole(domain, settings, [file], _MAPPINGS, observed_at=_AS_OF, say=say)
     seconds = _match(domain, settings, say)
     balances = mart_path(settings.marts, domain, "order_line_balances")
     matches = mart_path(settings.marts, domain, "matches")
@@ -95,21 +79,19 @@ def find_mismatches(domain: Domain, settings: Settings, data: Path, say: Callabl
     return Found(len(rows), differing, int(lines), seconds)
 
 
-def time_copies(
-    domain: Domain, settings: Settings, home: Path, found: Found, lines: int, say: Callable[[str], None]
-) -> Speed:
+def time_copies(domain: Domain, settings: Settings, home: Path, found: Found, lines: int, say: Say) -> Speed:
     """Match the landed flow copied until it has about ``lines`` billed lines; none for the flow itself."""
     copies = lines // max(found.lines, 1)
     if copies <= 1:
         return Speed(found.lines, found.seconds)
     larger = settings.model_copy(update={"home": home})
-    for table, _ in _MAPPINGS:
+    for table in _MAPPINGS:
         _copy(domain, table, settings.landing, larger.landing, copies)
     say(f"copied the flow {copies} times")
     return Speed(found.lines * copies, _match(domain, larger, say))
 
 
-def _match(domain: Domain, settings: Settings, say: Callable[[str], None]) -> float:
+def _match(domain: Domain, settings: Settings, say: Say) -> float:
     """Build the match with its tests; the seconds its models took."""
     prepare_landing(domain, settings.landing)
     built = dbt.build(domain, dbt_project(settings), as_of=_AS_OF, marts=_MARTS)

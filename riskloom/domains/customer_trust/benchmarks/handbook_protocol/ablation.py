@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from riskloom.benchmarking import Say
 from riskloom.catalog import Domain
 from riskloom.domains.customer_trust.benchmarks.handbook_protocol import champion, folds, metrics
 from riskloom.training import training_windows
@@ -32,7 +33,7 @@ def ablation(
     source: FeatureSource,
     transactions: pd.DataFrame,
     tested: Sequence[folds.Fold],
-    say: Callable[[str], None],
+    say: Say,
 ) -> dict[str, metrics.Figures]:
     """
     Figures over the folds, with every feature and without each family.

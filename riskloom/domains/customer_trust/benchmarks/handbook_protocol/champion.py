@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -12,21 +12,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from riskloom.benchmarking import Say, ingest_whole
 from riskloom.catalog import Domain
 from riskloom.domains.customer_trust.benchmarks.handbook_protocol.folds import Fold
-from riskloom.errors import ContractError
 from riskloom.features import apply, dbt, load_views, open_store
-from riskloom.ingest import ingest_files, watermark
+from riskloom.ingest import watermark
 from riskloom.registry import load_model
 from riskloom.settings import Settings
 from riskloom.training import training_windows
 from riskloom.training.pipeline import FeatureSource, train_and_save
 from riskloom.wiring import commit_of, dbt_project, feature_source, model_store, store_location
 
-_MAPPINGS = (
-    ("payments__transactions", "handbook_transactions.toml"),
-    ("payments__chargebacks", "handbook_chargebacks.toml"),
-)
+_MAPPINGS = {
+    "payments__transactions": "handbook_transactions.toml",
+    "payments__chargebacks": "handbook_chargebacks.toml",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ class Champion:
         return np.asarray(self.scores.loc[rows["transaction_id"].tolist()], dtype=np.float64)
 
 
-def prepare(
-    domain: Domain, settings: Settings, files: Sequence[Path], last_day: date, say: Callable[[str], None]
-) -> FeatureSource:
+def prepare(domain: Domain, settings: Settings, files: Sequence[Path], last_day: date, say: Say) -> FeatureSource:
     """
     Ingest the files with the domain's mappings, build and test the marts, and describe them to Feast.
 
@@ -76,24 +74,7 @@ def prepare(
         ContractError: A transaction breaks the contract; the figures would be about other rows than the baselines'.
     """
     observed_at = midnight(last_day) + timedelta(days=1) + domain.label.maturity
-    for table, mapping in _MAPPINGS:
-        report = ingest_files(
-            domain,
-            table,
-            files,
-            landing=settings.landing,
-            quarantine=settings.quarantine,
-            observed_at=observed_at,
-            mapping=domain.folder / "mappings" / mapping,
-            threads=settings.duckdb_threads,
-            memory=settings.duckdb_memory,
-        )
-        say(f"ingested {table}: {report.landed:,} rows landed, {report.duplicates:,} there already")
-        if report.quarantined:
-            raise ContractError(
-                f"{table}: expected every row of the handbook to keep the contract, found {report.quarantined} that "
-                f"do not; see {settings.quarantine}"
-            )
+    ingest_whole(domain, settings, files, _MAPPINGS, observed_at=observed_at, say=say)
     project = dbt_project(settings)
     built = dbt.build(domain, project, as_of=watermark(domain, settings.landing) or observed_at)
     say(f"dbt built {built.models} models and passed {built.tests} tests")
@@ -103,9 +84,7 @@ def prepare(
     return feature_source(settings, domain)
 
 
-def train_and_score(
-    domain: Domain, settings: Settings, source: FeatureSource, fold: Fold, say: Callable[[str], None]
-) -> Champion:
+def train_and_score(domain: Domain, settings: Settings, source: FeatureSource, fold: Fold, say: Say) -> Champion:
     """
     Train as of the first instant of the test, and score the test days through the same feature store.
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from riskloom.benchmarking import Say
 from riskloom.catalog import Domain
 from riskloom.domains.customer_trust.benchmarks.handbook_protocol import baselines, champion, folds, metrics, source
 from riskloom.domains.customer_trust.benchmarks.handbook_protocol.ablation import ablation
 from riskloom.domains.customer_trust.benchmarks.handbook_protocol.report import XGBOOST, FoldResult, Result
 from riskloom.settings import Settings
 from riskloom.training.pipeline import FeatureSource
-
-Say = Callable[[str], None]
 
 
 def run(domain: Domain, settings: Settings, data: Path, starts: str, say: Say) -> Result:
