@@ -5,52 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import duckdb
 import numpy as np
-import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from riskloom.domains.customer_trust.simulate import simulate
 from riskloom.domains.customer_trust.simulation.population import draw_population
-from riskloom.domains.customer_trust.simulation.regime import DRIFTED, USUAL, Scenario
+from riskloom.domains.customer_trust.simulation.regime import DRIFTED, USUAL, Regime, Scenario
 from riskloom.ingest import SimulationPlan
+from tests.simulated import World, check_mix, one, simulated_world
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DRIFT = START + timedelta(days=35)
 PLAN = SimulationPlan(start=START, days=70, events=120_000, seed=5, drift_at=DRIFT)
+TRUTH = """
+    SELECT *, transaction_id IN (
+        SELECT transaction_id FROM payments__chargebacks WHERE is_fraud) AS is_fraud
+        FROM payments__transactions
+"""
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[duckdb.DuckDBPyConnection]:
+def world() -> Iterator[World]:
     """The tables of one simulation, and ``truth``: each payment with whether it was ever charged back as fraud."""
-    batches: dict[str, list[pa.Table]] = {}
-    for name, batch in simulate(PLAN):
-        batches.setdefault(name, []).append(batch)
-    with duckdb.connect() as connection:
-        for name, tables in batches.items():
-            connection.register(name, pa.concat_tables(tables))
-        connection.execute(
-            """CREATE TABLE truth AS SELECT *, transaction_id IN (
-                SELECT transaction_id FROM payments__chargebacks WHERE is_fraud) AS is_fraud
-                FROM payments__transactions"""
-        )
+    with simulated_world(simulate, PLAN, TRUTH) as connection:
         yield connection
 
 
-def one(world: duckdb.DuckDBPyConnection, query: str) -> tuple[float, ...]:
-    """The only row of a query."""
-    (row,) = world.execute(query).fetchall()
-    return tuple(float(value) for value in row)
-
-
-def test_about_one_payment_in_a_hundred_is_fraud(world: duckdb.DuckDBPyConnection) -> None:
+def test_about_one_payment_in_a_hundred_is_fraud(world: World) -> None:
     """Before the drift, and far enough from the end that the truth has arrived."""
     (rate,) = one(world, "SELECT avg(is_fraud::INT) FROM truth WHERE effective_at < TIMESTAMP '2026-02-05'")
     assert 0.007 < rate < 0.012
 
 
-def test_no_single_column_gives_fraud_away(world: duckdb.DuckDBPyConnection) -> None:
+def test_no_single_column_gives_fraud_away(world: World) -> None:
     """Neither amount, time, channel, device nor any number in an identifier separates fraud from honest payments."""
     columns = world.execute(
         """SELECT is_fraud, amount::DOUBLE AS amount, hour(effective_at) AS hour, (channel = 'online')::INT AS online,
@@ -64,7 +52,7 @@ def test_no_single_column_gives_fraud_away(world: duckdb.DuckDBPyConnection) -> 
         assert 0.15 < auc < 0.85, f"{name}: {auc:.3f}"
 
 
-def test_amounts_overlap(world: duckdb.DuckDBPyConnection) -> None:
+def test_amounts_overlap(world: World) -> None:
     """A good part of the fraud lies within the middle of what honest people pay, and some honest payments are large."""
     (inside,) = one(
         world,
@@ -77,7 +65,7 @@ def test_amounts_overlap(world: duckdb.DuckDBPyConnection) -> None:
     assert large > 100
 
 
-def test_every_scenario_leaves_its_traces(world: duckdb.DuckDBPyConnection) -> None:
+def test_every_scenario_leaves_its_traces(world: World) -> None:
     """Terminals with many frauds, customers with bursts, small tests before a large amount, stolen accounts."""
     (terminals,) = one(
         world,
@@ -98,7 +86,7 @@ def test_every_scenario_leaves_its_traces(world: duckdb.DuckDBPyConnection) -> N
     assert min(terminals, bursts, tested, taken) > 10
 
 
-def test_honest_people_do_odd_things(world: duckdb.DuckDBPyConnection) -> None:
+def test_honest_people_do_odd_things(world: World) -> None:
     """They mistype passwords, get new devices and pay on devices that are not theirs."""
     (failed,) = one(world, "SELECT avg((NOT is_successful)::INT) FROM accounts__logins")
     (new,) = one(world, "SELECT count(*) FROM accounts__devices WHERE effective_at > TIMESTAMP '2026-01-01'")
@@ -112,7 +100,7 @@ def test_honest_people_do_odd_things(world: duckdb.DuckDBPyConnection) -> None:
     assert 0.02 < strange < 0.15
 
 
-def test_the_truth_comes_late(world: duckdb.DuckDBPyConnection) -> None:
+def test_the_truth_comes_late(world: World) -> None:
     """Nine in ten chargebacks within seven days, some after weeks, none before the payment or its filing."""
     (early, longest, impossible) = one(
         world,
@@ -127,7 +115,7 @@ def test_the_truth_comes_late(world: duckdb.DuckDBPyConnection) -> None:
     assert impossible == 0
 
 
-def test_some_chargebacks_are_reversed_later(world: duckdb.DuckDBPyConnection) -> None:
+def test_some_chargebacks_are_reversed_later(world: World) -> None:
     """A reversal is a later row about the same payment."""
     rows = world.execute(
         """SELECT r.observed_at > c.observed_at FROM payments__chargebacks AS r JOIN payments__chargebacks AS c
@@ -137,7 +125,7 @@ def test_some_chargebacks_are_reversed_later(world: duckdb.DuckDBPyConnection) -
     assert all(is_later for (is_later,) in rows)
 
 
-def test_rows_refer_to_rows(world: duckdb.DuckDBPyConnection) -> None:
+def test_rows_refer_to_rows(world: World) -> None:
     """Customers, terminals and payments that are spoken of exist; keys are unique."""
     for table, column, target in (
         ("payments__transactions", "customer_id", "accounts__customers"),
@@ -153,7 +141,7 @@ def test_rows_refer_to_rows(world: duckdb.DuckDBPyConnection) -> None:
     assert one(world, "SELECT count(*) - count(DISTINCT (device_id, customer_id)) FROM accounts__devices") == (0,)
 
 
-def test_the_drift_changes_amounts_channels_and_hours(world: duckdb.DuckDBPyConnection) -> None:
+def test_the_drift_changes_amounts_channels_and_hours(world: World) -> None:
     """What is measured before and after the drift differs as the regimes say, and does not drift before."""
     rows = world.execute(
         f"""SELECT effective_at >= TIMESTAMP '{DRIFT:%Y-%m-%d}' AS has_drifted, median(amount)::DOUBLE,
@@ -178,11 +166,9 @@ def test_without_a_drift_nothing_changes() -> None:
 
 
 @pytest.mark.parametrize("regime", [USUAL, DRIFTED])
-def test_a_regimes_mix_is_whole(regime: object) -> None:
+def test_a_regimes_mix_is_whole(regime: Regime) -> None:
     """The scenarios' shares make up all fraud."""
-    mix = getattr(regime, "mix", {})
-    assert sum(mix.values()) == pytest.approx(1)
-    assert set(mix) == set(Scenario) - {Scenario.HONEST}
+    check_mix(regime.mix, nothing=Scenario.HONEST)
 
 
 def test_the_smallest_world_stands() -> None:

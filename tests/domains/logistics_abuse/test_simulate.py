@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -15,39 +14,28 @@ from sklearn.metrics import roc_auc_score
 from riskloom.domains.logistics_abuse.simulate import simulate
 from riskloom.domains.logistics_abuse.simulation.names import dealt, sscc
 from riskloom.domains.logistics_abuse.simulation.population import draw_population
-from riskloom.domains.logistics_abuse.simulation.regime import DRIFTED, USUAL, Scenario
+from riskloom.domains.logistics_abuse.simulation.regime import DRIFTED, USUAL, Regime, Scenario
 from riskloom.domains.logistics_abuse.simulation.rings import plan_rings
 from riskloom.ingest import SimulationPlan
+from tests.simulated import World, check_mix, one, simulated_tables, simulated_world
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PLAN = SimulationPlan(start=START, days=40, events=20_000, seed=5)
-World = duckdb.DuckDBPyConnection
+TRUTH = """
+    SELECT c.*, f.party, f.party IS NOT NULL AS is_abuse,
+        h.effective_at AS handed_over_at, h.proof, h.distance_m
+    FROM service__concessions AS c
+    LEFT JOIN (SELECT concession_id, arg_max(party, observed_at) AS party FROM service__investigations
+        GROUP BY 1) AS f USING (concession_id)
+    LEFT JOIN (SELECT * FROM transport__scans WHERE biz_step = 'accepting') AS h USING (parcel_id)
+"""
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """The tables of one simulation, and ``truth``: each concession with the party that was found, null for honest."""
-    batches: dict[str, list[pa.Table]] = {}
-    for name, batch in simulate(PLAN):
-        batches.setdefault(name, []).append(batch)
-    with duckdb.connect() as connection:
-        for name, tables in batches.items():
-            connection.register(name, pa.concat_tables(tables))
-        connection.execute(
-            """CREATE TABLE truth AS SELECT c.*, f.party, f.party IS NOT NULL AS is_abuse,
-                h.effective_at AS handed_over_at, h.proof, h.distance_m
-            FROM service__concessions AS c
-            LEFT JOIN (SELECT concession_id, arg_max(party, observed_at) AS party FROM service__investigations
-                GROUP BY 1) AS f USING (concession_id)
-            LEFT JOIN (SELECT * FROM transport__scans WHERE biz_step = 'accepting') AS h USING (parcel_id)"""
-        )
+    with simulated_world(simulate, PLAN, TRUTH) as connection:
         yield connection
-
-
-def one(world: World, query: str) -> tuple[float, ...]:
-    """The only row of a query, numbers as floats."""
-    (row,) = world.execute(query).fetchall()
-    return tuple(float(value) for value in row)
 
 
 def test_ids_are_unique_and_rows_refer_to_rows(world: World) -> None:
@@ -163,7 +151,7 @@ def test_the_busy_season_looks_like_abuse(world: World) -> None:
         (effective_at < TIMESTAMP '2026-02-01') FROM (SELECT * FROM truth WHERE NOT is_abuse)""",
     )
     later = replace(PLAN, days=54, events=10_000)
-    rows = pa.concat_tables([batch for name, batch in simulate(later) if name == "service__concessions"])
+    rows = simulated_tables(simulate, later)["service__concessions"]
     missing = rows["is_missing"].to_numpy()
     season = rows["effective_at"].to_numpy() >= np.datetime64(later.start.replace(tzinfo=None) + timedelta(days=40))
     assert abs(busy - usual) < 0.05
@@ -173,10 +161,7 @@ def test_the_busy_season_looks_like_abuse(world: World) -> None:
 def test_the_drift_changes_claims_and_those_behind_them() -> None:
     """Self-service becomes more frequent, goods dearer; accounts are hopped rather than parcels stolen."""
     drifting = replace(PLAN, events=10_000, drift_at=START + timedelta(days=20))
-    batches: dict[str, list[pa.Table]] = {}
-    for name, batch in simulate(drifting):
-        batches.setdefault(name, []).append(batch)
-    concessions = pa.concat_tables(batches["service__concessions"])
+    concessions = simulated_tables(simulate, drifting)["service__concessions"]
     is_late = concessions["effective_at"].to_numpy() >= np.datetime64("2026-01-21")
     alone = concessions["agent_id"].is_null().to_numpy()
     amount = concessions["amount"].cast(pa.float64()).to_numpy()
@@ -201,11 +186,9 @@ def test_without_a_drift_the_days_before_it_are_the_same() -> None:
 
 
 @pytest.mark.parametrize("regime", [USUAL, DRIFTED])
-def test_a_regimes_mix_is_whole(regime: object) -> None:
+def test_a_regimes_mix_is_whole(regime: Regime) -> None:
     """The scenarios' shares make up all abuse."""
-    mix = getattr(regime, "mix", {})
-    assert sum(mix.values()) == pytest.approx(1)
-    assert set(mix) == set(Scenario) - {Scenario.HONEST}
+    check_mix(regime.mix, nothing=Scenario.HONEST)
 
 
 def test_parcels_bear_valid_codes() -> None:

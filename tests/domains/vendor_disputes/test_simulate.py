@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import duckdb
 import numpy as np
-import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -18,45 +16,35 @@ from riskloom.domains.vendor_disputes.simulation.orders import day_sizes, draw_o
 from riskloom.domains.vendor_disputes.simulation.population import draw_population
 from riskloom.domains.vendor_disputes.simulation.regime import DRIFTED, FIRST_WRONG, USUAL, Cause, blocks
 from riskloom.ingest import SimulationPlan
+from tests.simulated import World, one, simulated_world
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DRIFT = START + timedelta(days=70)
 PLAN = SimulationPlan(start=START, days=140, events=60_000, seed=5, drift_at=DRIFT)
+TRUTH = """
+    SELECT l.*, r.is_wrong IS NOT NULL AS is_resolved,
+        coalesce(r.is_wrong, false) AS is_wrong, r.known_at
+    FROM payables__invoice_lines AS l LEFT JOIN (
+        SELECT invoice_line_id, arg_max(is_wrong, observed_at) AS is_wrong, min(observed_at) AS known_at
+        FROM payables__resolutions GROUP BY 1) AS r USING (invoice_line_id)
+"""
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[duckdb.DuckDBPyConnection]:
+def world() -> Iterator[World]:
     """The tables of one simulation, and ``truth``: each line with what is known of it in the end."""
-    batches: dict[str, list[pa.Table]] = {}
-    for name, batch in simulate(PLAN):
-        batches.setdefault(name, []).append(batch)
-    with duckdb.connect() as connection:
-        for name, tables in batches.items():
-            connection.register(name, pa.concat_tables(tables))
-        connection.execute(
-            """CREATE TABLE truth AS SELECT l.*, r.is_wrong IS NOT NULL AS is_resolved,
-                coalesce(r.is_wrong, false) AS is_wrong, r.known_at
-            FROM payables__invoice_lines AS l LEFT JOIN (
-                SELECT invoice_line_id, arg_max(is_wrong, observed_at) AS is_wrong, min(observed_at) AS known_at
-                FROM payables__resolutions GROUP BY 1) AS r USING (invoice_line_id)"""
-        )
+    with simulated_world(simulate, PLAN, TRUTH) as connection:
         yield connection
 
 
-def one(world: duckdb.DuckDBPyConnection, query: str) -> tuple[float, ...]:
-    """The only row of a query."""
-    (row,) = world.execute(query).fetchall()
-    return tuple(float(value) for value in row)
-
-
-def test_there_are_as_many_lines_as_planned(world: duckdb.DuckDBPyConnection) -> None:
+def test_there_are_as_many_lines_as_planned(world: World) -> None:
     """Exactly, all within the plan's days but for a few that begin a long series."""
     assert one(world, "SELECT count(*) FROM truth") == (PLAN.events,)
     (outside,) = one(world, "SELECT count(*) FROM truth WHERE observed_at < TIMESTAMP '2026-01-01'")
     assert outside < PLAN.events / 100
 
 
-def test_a_few_lines_in_a_hundred_are_known_as_wrong(world: duckdb.DuckDBPyConnection) -> None:
+def test_a_few_lines_in_a_hundred_are_known_as_wrong(world: World) -> None:
     """Before the drift, and of those disputed about as many are right as wrong."""
     rate, resolved, wrong = one(
         world,
@@ -68,7 +56,7 @@ def test_a_few_lines_in_a_hundred_are_known_as_wrong(world: duckdb.DuckDBPyConne
     assert 0.35 < wrong < 0.8
 
 
-def test_no_single_column_gives_a_wrong_line_away(world: duckdb.DuckDBPyConnection) -> None:
+def test_no_single_column_gives_a_wrong_line_away(world: World) -> None:
     """Neither amounts, prices, times nor any number in an identifier separates wrong lines from right ones."""
     columns = world.execute(
         """SELECT is_wrong, amount::DOUBLE AS amount, quantity::DOUBLE AS quantity, unit_price::DOUBLE AS price,
@@ -83,7 +71,7 @@ def test_no_single_column_gives_a_wrong_line_away(world: duckdb.DuckDBPyConnecti
         assert 0.2 < auc < 0.8, f"{name}: {auc:.3f}"
 
 
-def test_the_truth_comes_late(world: duckdb.DuckDBPyConnection) -> None:
+def test_the_truth_comes_late(world: World) -> None:
     """Nearly nine in ten within thirty days, some after more than fifty, none before the line."""
     early, longest, impossible = one(
         world,
@@ -113,7 +101,7 @@ def test_the_truth_is_selective() -> None:
     assert ((bills.too_much > 0) == wrong).all()
 
 
-def test_right_lines_look_wrong(world: duckdb.DuckDBPyConnection) -> None:
+def test_right_lines_look_wrong(world: World) -> None:
     """Receipts posted after the invoice, prices above the order's and equal parts of one order are mostly in order."""
     late, wrong_late = one(
         world,
@@ -142,7 +130,7 @@ def test_right_lines_look_wrong(world: duckdb.DuckDBPyConnection) -> None:
     assert wrong_equal < 0.4
 
 
-def test_disputes_are_raised_by_both_sides_and_some_are_lost(world: duckdb.DuckDBPyConnection) -> None:
+def test_disputes_are_raised_by_both_sides_and_some_are_lost(world: World) -> None:
     """We dispute lines that are right, vendors object to deductions that were due, and each is told so at times."""
     rows = {
         (str(who), str(outcome)): int(count)
@@ -161,7 +149,7 @@ def test_disputes_are_raised_by_both_sides_and_some_are_lost(world: duckdb.DuckD
     assert corrected > 5
 
 
-def test_rows_refer_to_rows(world: duckdb.DuckDBPyConnection) -> None:
+def test_rows_refer_to_rows(world: World) -> None:
     """What is spoken of exists; keys are unique; nothing is observed at the plan's end or later."""
     for table, column, target in (
         ("payables__invoice_lines", "order_line_id", "purchasing__order_lines"),
@@ -186,7 +174,7 @@ def test_rows_refer_to_rows(world: duckdb.DuckDBPyConnection) -> None:
         assert world.execute(query, [PLAN.end.replace(tzinfo=None)]).fetchall() == [(0, True)], table
 
 
-def test_the_drift_changes_prices_and_causes(world: duckdb.DuckDBPyConnection) -> None:
+def test_the_drift_changes_prices_and_causes(world: World) -> None:
     """Prices rise and receipts come later after the drift."""
     rows = world.execute(
         f"""SELECT observed_at >= TIMESTAMP '{DRIFT:%Y-%m-%d}' AS has_drifted,
