@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riskloom.features.formulas import hour_of_day, is_weekend, ratio
+
 Floats = NDArray[np.float64]
 
-_HOUR = 3_600_000_000
-_DAY = 24 * _HOUR
-_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday, with Monday as 0
-_SATURDAY = 5
 _DAYS, _HOURS = 30.0, 30.0 * 24
 _USUAL_OPERATIONS = 100.0  # how many APIs a principal could well call, for smoothing
 
@@ -123,14 +121,12 @@ def compute(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
 
 def _of_the_call(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     """What the call is, whoever made it."""
-    instant = columns["effective_at"].astype(np.int64)
     operation = columns["operation"]
-    weekday = (instant // _DAY + _EPOCH_WEEKDAY) % 7
     read_only, mfa = columns["is_read_only"].astype(np.float64), columns["is_mfa"].astype(np.float64)
     return {
         "exposure": columns["exposure"].astype(np.float64),
-        "hour_of_day": (instant // _HOUR % 24).astype(np.float64),
-        "is_weekend": (weekday >= _SATURDAY).astype(np.float64),
+        "hour_of_day": hour_of_day(columns["effective_at"]),
+        "is_weekend": is_weekend(columns["effective_at"]),
         "is_error": np.array([bool(code) for code in columns["error_code"]], dtype=np.float64),
         "is_write": 1.0 - read_only,
         "is_data_read": columns["is_data_read"].astype(np.float64),
@@ -155,7 +151,7 @@ def _of_what_is_new(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
         "is_new_agent": _is_zero(columns["principal_agent_calls_90d"]),
         "operation_surprise": -np.log2(usual),
         "peer_surprise": -np.log2((peers + 1.0) / (peers + mine + _USUAL_OPERATIONS)),
-        "network_share": _ratio(columns["principal_network_calls_30d"], mine),
+        "network_share": ratio(columns["principal_network_calls_30d"], mine),
     }
 
 
@@ -181,10 +177,3 @@ def _is_in(names: NDArray[Any], known: frozenset[str]) -> Floats:
 def _is_zero(counts: Floats) -> Floats:
     """1 for nought, 0 for more, NaN where it is not known."""
     return np.where(np.isnan(counts), np.nan, (counts == 0).astype(np.float64))
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """The quotient, NaN where the whole is missing or zero: there is nothing to compare with."""
-    result = np.full(part.shape, np.nan)
-    np.divide(part, whole, out=result, where=whole > 0)
-    return result

@@ -11,31 +11,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riskloom.features.formulas import hour_of_day, is_weekend, ratio
+
 _SECOND = 1_000_000
-_HOUR = 3600 * _SECOND
-_DAY = 24 * _HOUR
-_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday, with Monday as 0
-_SATURDAY = 5
+_DAY = 86_400 * _SECOND
 _MORNING = 6
 
 
 def compute(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
     """Compute the request features; arrays in and out have one length, times are microseconds UTC."""
     amount = columns["amount"].astype(np.float64)
-    instant = columns["effective_at"].astype(np.int64)
-    hour = instant // _HOUR % 24
-    weekday = (instant // _DAY + _EPOCH_WEEKDAY) % 7
+    hour = hour_of_day(columns["effective_at"])
     return {
         "amount": amount,
-        "hour_of_day": hour.astype(np.float64),
+        "hour_of_day": hour,
         "is_night": (hour < _MORNING).astype(np.float64),
-        "is_weekend": (weekday >= _SATURDAY).astype(np.float64),
-        "amount_to_average_7d": _ratio(amount, columns["customer_amount_mean_7d"]),
-        "amount_to_average_30d": _ratio(amount, columns["customer_amount_mean_30d"]),
-        "amount_to_average_90d": _ratio(amount, columns["customer_amount_mean_90d"]),
-        "amount_to_max_30d": _ratio(amount, columns["customer_amount_max_30d"]),
-        "amount_to_max_90d": _ratio(amount, columns["customer_amount_max_90d"]),
-        "amount_deviations_90d": _ratio(
+        "is_weekend": is_weekend(columns["effective_at"]),
+        "amount_to_average_7d": ratio(amount, columns["customer_amount_mean_7d"]),
+        "amount_to_average_30d": ratio(amount, columns["customer_amount_mean_30d"]),
+        "amount_to_average_90d": ratio(amount, columns["customer_amount_mean_90d"]),
+        "amount_to_max_30d": ratio(amount, columns["customer_amount_max_30d"]),
+        "amount_to_max_90d": ratio(amount, columns["customer_amount_max_90d"]),
+        "amount_deviations_90d": ratio(
             amount - columns["customer_amount_mean_90d"], columns["customer_amount_std_90d"]
         ),
         **_streak(columns),
@@ -57,10 +54,3 @@ def _streak(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64
         "terminal_fraud_streak_least_amount": np.where(goes_on, columns["terminal_fraud_run_least_amount"], np.nan),
         "terminal_fraud_streak_least_to_usual": np.where(goes_on, columns["terminal_fraud_run_least_to_usual"], np.nan),
     }
-
-
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The quotient, NaN where the whole is missing or zero: there is nothing to compare with."""
-    result = np.full(part.shape, np.nan)
-    np.divide(part, whole, out=result, where=whole > 0)
-    return result

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riskloom.features.formulas import is_weekend, ratio
+
 Floats = NDArray[np.float64]
 
 _DAY = 86_400.0  # seconds
-_DAY_US = 86_400_000_000
-_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday, with Monday as 0
-_SATURDAY = 5
 _HALF_A_CENT = 0.005
 _PERCENT = 100.0
 
@@ -36,14 +35,13 @@ def compute(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
 
 def _of_the_line(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     amount, ledger = columns["amount"], columns["ledger_amount"]
-    day = columns["effective_at"].astype(np.int64) // _DAY_US
     calculated = columns["quantity"] * columns["unit_price"]
     return {
         "ledger_amount": ledger.astype(np.float64),
-        "amount_to_calculated": _ratio(amount, calculated),
-        "amount_to_vendor_mean_90d": _ratio(ledger, columns["vendor_amount_mean_90d"]),
-        "amount_to_vendor_max_90d": _ratio(ledger, columns["vendor_amount_max_90d"]),
-        "is_dated_weekend": ((day + _EPOCH_WEEKDAY) % 7 >= _SATURDAY).astype(np.float64),
+        "amount_to_calculated": ratio(amount, calculated),
+        "amount_to_vendor_mean_90d": ratio(ledger, columns["vendor_amount_mean_90d"]),
+        "amount_to_vendor_max_90d": ratio(ledger, columns["vendor_amount_max_90d"]),
+        "is_dated_weekend": is_weekend(columns["effective_at"]),
         "days_since_order": columns["order_seconds_since_sent"] / _DAY,
         "days_since_receipt": columns["order_seconds_since_receipt"] / _DAY,
         "has_order": (columns["order_versions"] > 0).astype(np.float64),
@@ -53,17 +51,17 @@ def _of_the_line(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
 def _prices(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     price = columns["unit_price"].astype(np.float64)
     ordered, agreed = columns["order_unit_price"], columns["agreement_unit_price"]
-    rate = _ratio(columns["ledger_amount"], columns["amount"])  # of exchange
+    rate = ratio(columns["ledger_amount"], columns["amount"])  # of exchange
     spread = columns["article_price_std_90d"]
     return {
-        "price_to_order": _ratio(price, ordered),
-        "price_to_agreement": _ratio(price, agreed),
-        "price_to_article_mean_90d": _ratio(price, columns["article_price_mean_90d"]),
-        "price_to_article_last": _ratio(price, columns["article_price_last"]),
-        "price_deviations_90d": _ratio(price - columns["article_price_mean_90d"], spread),
+        "price_to_order": ratio(price, ordered),
+        "price_to_agreement": ratio(price, agreed),
+        "price_to_article_mean_90d": ratio(price, columns["article_price_mean_90d"]),
+        "price_to_article_last": ratio(price, columns["article_price_last"]),
+        "price_deviations_90d": ratio(price - columns["article_price_mean_90d"], spread),
         "price_above_order_amount": np.maximum(price - ordered, 0.0) * columns["quantity"] * rate,
-        "price_above_both": _ratio(price, np.fmax(ordered, agreed)),
-        "order_price_to_agreement": _ratio(ordered, agreed),
+        "price_above_both": ratio(price, np.fmax(ordered, agreed)),
+        "order_price_to_agreement": ratio(ordered, agreed),
     }
 
 
@@ -74,16 +72,16 @@ def _quantities(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     kept = received - columns["order_returned_quantity"]
     uncovered = np.clip(before + quantity - kept, 0.0, quantity)
     return {
-        "billed_to_ordered": _ratio(before + quantity, ordered),
-        "billed_to_received": _ratio(before + quantity, kept),
-        "uncovered_share": _ratio(uncovered, quantity),
-        "over_ordered_share": _ratio(np.clip(before + quantity - ordered, 0.0, quantity), quantity),
-        "uncovered_amount": _ratio(uncovered, quantity) * columns["ledger_amount"],
+        "billed_to_ordered": ratio(before + quantity, ordered),
+        "billed_to_received": ratio(before + quantity, kept),
+        "uncovered_share": ratio(uncovered, quantity),
+        "over_ordered_share": ratio(np.clip(before + quantity - ordered, 0.0, quantity), quantity),
+        "uncovered_amount": ratio(uncovered, quantity) * columns["ledger_amount"],
         "is_awaiting_receipt": (kept <= before).astype(np.float64),
-        "received_to_ordered": _ratio(received, ordered),
-        "received_to_shipped": _ratio(received, columns["order_shipped_quantity"]),
-        "returned_to_received": _ratio(columns["order_returned_quantity"], received),
-        "quantity_to_article_mean_90d": _ratio(quantity, columns["article_quantity_mean_90d"]),
+        "received_to_ordered": ratio(received, ordered),
+        "received_to_shipped": ratio(received, columns["order_shipped_quantity"]),
+        "returned_to_received": ratio(columns["order_returned_quantity"], received),
+        "quantity_to_article_mean_90d": ratio(quantity, columns["article_quantity_mean_90d"]),
     }
 
 
@@ -91,7 +89,7 @@ def _taxes(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     amount, tax = columns["amount"], columns["tax_amount"]
     return {
         "tax_rate_above_order": columns["tax_rate"] - columns["order_tax_rate"],
-        "tax_rate_above_stated": _PERCENT * _ratio(tax, amount) - columns["tax_rate"],
+        "tax_rate_above_stated": _PERCENT * ratio(tax, amount) - columns["tax_rate"],
     }
 
 
@@ -103,16 +101,9 @@ def _likeness(columns: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     kept = columns["order_received_quantity"] - columns["order_returned_quantity"]
     is_covered = columns["order_billed_quantity"] + columns["quantity"] <= kept
     return {
-        "amount_to_last_billed": _ratio(amount, last),
+        "amount_to_last_billed": ratio(amount, last),
         "is_like_last_billed": (same_amount & same_quantity).astype(np.float64),
         "is_uncovered_copy": (same_quantity & ~is_covered).astype(np.float64),
         "is_sent_again": ((columns["invoice_lines_before"] > 0) & same_amount).astype(np.float64),
         "days_since_last_billed": columns["order_seconds_since_billed"] / _DAY,
     }
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """The quotient, NaN where the whole is missing, zero or less: there is nothing to compare with."""
-    result = np.full(np.shape(part), np.nan)
-    np.divide(part, whole, out=result, where=whole > 0, casting="unsafe")
-    return result
