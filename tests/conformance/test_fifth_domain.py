@@ -16,6 +16,7 @@ import pytest
 
 from riskloom.settings import PROJECT_ROOT, Settings, environment
 from tests.dags.conftest import airflow_environment
+from tests.documents import code_blocks
 
 #: The files of the domain that the document speaks of, in the places they have in a checkout.
 EXAMPLE = Path(__file__).with_name("refund_abuse")
@@ -83,8 +84,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture(scope="module")
 def followed(checkout: Checkout) -> dict[str, str]:
     """What each command of the document printed, done in its order."""
-    blocks = re.findall(r"```console\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in code_blocks(DOCUMENT, "console") for line in block.splitlines()]
     return {line: checkout.run(["bash", "-c", line]) for line in lines}
 
 

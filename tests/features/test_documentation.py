@@ -13,14 +13,10 @@ import pytest
 import yaml
 
 from riskloom.settings import PROJECT_ROOT, environment, load_settings
+from tests.documents import code_blocks
 from tests.features.conftest import CATALOG
 
 DOCUMENT = PROJECT_ROOT / "docs" / "features.md"
-
-
-def blocks(language: str) -> list[str]:
-    """The code blocks of a language."""
-    return re.findall(rf"```{language}\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
 
 
 def test_the_commands_work_in_their_order(tmp_path: Path) -> None:
@@ -32,7 +28,7 @@ def test_the_commands_work_in_their_order(tmp_path: Path) -> None:
         "PATH": f"{Path(program).parent}:{os.environ['PATH']}",
     }
     output = ""
-    for line in "".join(blocks("console")).splitlines():
+    for line in "".join(code_blocks(DOCUMENT, "console")).splitlines():
         done = subprocess.run(
             ["bash", "-c", line], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
         )
@@ -50,10 +46,10 @@ def test_the_names_in_it_exist() -> None:
         assert (PROJECT_ROOT / path).is_file(), path
     for name in re.findall(r"`(RISKLOOM_\w+)", text):
         assert name.split("=")[0] in environment(load_settings()), name
-    assert all(shlex.split(line)[0] == "riskloom" for line in "".join(blocks("console")).splitlines())
+    assert all(shlex.split(line)[0] == "riskloom" for line in "".join(code_blocks(DOCUMENT, "console")).splitlines())
 
 
-@pytest.mark.parametrize("block", blocks("yaml"))
+@pytest.mark.parametrize("block", code_blocks(DOCUMENT, "yaml"))
 def test_its_yaml_can_be_read(block: str) -> None:
     """An example that is pasted is at least YAML, and speaks of a declared domain."""
     (found,) = yaml.safe_load(block)

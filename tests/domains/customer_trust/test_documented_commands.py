@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from pathlib import Path
 
 import duckdb
 import pytest
-from typer.testing import CliRunner
 
-from riskloom.cli import build_app
 from riskloom.settings import PROJECT_ROOT
+from tests.documents import prompted_commands, run_command
 
-
-def documented(page: str) -> list[list[str]]:
-    """The commands of a page's console blocks, without ``riskloom``."""
-    text = (PROJECT_ROOT / "docs" / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines() if line.startswith("$ ")]
-    return [shlex.split(line.removeprefix("$ riskloom ")) for line in lines]
-
-
-@pytest.fixture(autouse=True)
-def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RISKLOOM_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "riskloom").symlink_to(PROJECT_ROOT / "riskloom")
-
-
-def run(command: list[str]) -> dict[str, int]:
-    """The counts a command reports."""
-    result = CliRunner().invoke(build_app(), [*command, "--json"])
-    assert result.exit_code == 0, result.output
-    content: dict[str, int] = json.loads(result.output)
-    return content
+pytestmark = pytest.mark.usefixtures("_at_home")
+DOCS = PROJECT_ROOT / "docs"
 
 
 @pytest.mark.slow
@@ -43,7 +20,7 @@ def test_the_handbooks_data_is_ingested_as_documented(reference_data: Path, tmp_
     """All payments land exact to the cent, each fraud as a chargeback seven days later, and nothing is quarantined."""
     (source,) = (reference_data / "handbook").glob("*.parquet")
     (tmp_path / "transactions.parquet").symlink_to(source)
-    payments, chargebacks = map(run, documented("ingest.md"))
+    payments, chargebacks = map(run_command, prompted_commands(DOCS / "ingest.md"))
     assert (payments["landed"], payments["quarantined"]) == (1_169_723, 0)
     assert (chargebacks["landed"], chargebacks["quarantined"]) == (9_465, 0)
     assert chargebacks["read"] + chargebacks["skipped"] == payments["read"]
@@ -74,13 +51,13 @@ def test_a_small_source_is_ingested_as_documented(tmp_path: Path) -> None:
             FROM range(3) t(i)) TO $path (FORMAT parquet)""",
             {"path": str(tmp_path / "transactions.parquet")},
         )
-    payments, chargebacks = map(run, documented("ingest.md"))
+    payments, chargebacks = map(run_command, prompted_commands(DOCS / "ingest.md"))
     assert (payments["landed"], chargebacks["landed"], chargebacks["skipped"]) == (3, 1, 2)
 
 
 def test_the_simulator_is_used_as_documented(tmp_path: Path) -> None:
     """The history is written, and its payments land."""
-    simulated, ingested = map(run, documented("simulator.md"))
+    simulated, ingested = map(run_command, prompted_commands(DOCS / "simulator.md"))
     assert (tmp_path / "history" / "live").is_dir()
     rows = json.loads((tmp_path / "history" / "simulation.json").read_text(encoding="utf-8"))["rows"]
     assert ingested["landed"] == rows["payments__transactions"]

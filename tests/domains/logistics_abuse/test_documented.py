@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from riskloom.catalog import load_domain
-from riskloom.cli import build_app
 from riskloom.domains.logistics_abuse.simulation.regime import DRIFTED, USUAL
 from riskloom.settings import PROJECT_ROOT
+from tests.documents import code_blocks, prompted_commands, run_command
 
-PAGE = (PROJECT_ROOT / "docs" / "domains" / "logistics_abuse.md").read_text(encoding="utf-8")
+DOCUMENT = PROJECT_ROOT / "docs" / "domains" / "logistics_abuse.md"
+PAGE = DOCUMENT.read_text(encoding="utf-8")
 
 
-def test_the_documented_events_are_ingested_by_the_documented_commands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("_at_home")
+def test_the_documented_events_are_ingested_by_the_documented_commands(tmp_path: Path) -> None:
     """The document and the line on the page land by the commands below them: read, landed and skipped as it says."""
-    monkeypatch.setenv("RISKLOOM_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "riskloom").symlink_to(PROJECT_ROOT / "riskloom")
-    for name, content in zip(
-        ("delivery.json", "events.jsonl"), re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL), strict=True
-    ):
+    for name, content in zip(("delivery.json", "events.jsonl"), code_blocks(DOCUMENT, "json"), strict=True):
         (tmp_path / name).write_text(content, encoding="utf-8")
-    counts = []
-    for command in re.findall(r"^\$ riskloom (ingest .*--mapping .*)$", PAGE, flags=re.MULTILINE):
-        result = CliRunner().invoke(build_app(), [*shlex.split(command), "--json"])
-        assert result.exit_code == 0, result.output
-        content = json.loads(result.output)
-        counts.append((content["read"], content["landed"], content["skipped"]))
-    assert counts == [(3, 3, 1), (1, 1, 3), (1, 1, 0)]
+    reports = [run_command(command) for command in prompted_commands(DOCUMENT) if "--mapping" in command]
+    assert [(one["read"], one["landed"], one["skipped"]) for one in reports] == [(3, 3, 1), (1, 1, 3), (1, 1, 0)]
 
 
 def test_the_page_counts_features_as_they_are_declared() -> None:
