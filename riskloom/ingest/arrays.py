@@ -1,11 +1,38 @@
-"""NumPy arrays as Arrow columns of a contract's types, without a Python object a value: what simulators are made of."""
+"""
+What simulators are made of: arrays of one length that belong together, and such arrays as Arrow columns of a contract's
+types, without a Python object a value.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Base of dataclasses whose fields are arrays with a row each for the same things."""
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Self:
+        """What is at ``rows``, by mask, by number or from one to another."""
+        return type(self)(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, one after the other; there is at least one part."""
+        return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
+
+
+def known_before(observed: NDArray[np.int64], end: int) -> NDArray[np.int64]:
+    """The numbers of the rows observed before an instant, by time; rows observed together keep their order."""
+    order = np.argsort(observed, kind="stable")
+    return order[observed[order] < end]
 
 
 def identifiers(prefix: str, numbers: NDArray[np.int64], *, width: int = 7) -> pa.Array:

@@ -27,7 +27,7 @@ from riskloom.domains.logistics_abuse.simulation.regime import DRIFTED, USUAL, R
 from riskloom.domains.logistics_abuse.simulation.rings import plan_rings
 from riskloom.domains.logistics_abuse.simulation.rows import Rows
 from riskloom.domains.logistics_abuse.simulation.scans import transport_scans, warehouse_scans
-from riskloom.domains.logistics_abuse.simulation.way import WayDays, Ways, all_ways, due_at
+from riskloom.domains.logistics_abuse.simulation.way import WayDays, Ways, due_at
 from riskloom.ingest.simulation import DAY, SimulationPlan, stretches
 
 _BUSY = 1.45  # as many parcels in the busy season
@@ -62,7 +62,7 @@ class _World:
         claims = self._claims.draw(day, size, self._planned.of_day(day, size), regime)
         order = np.argsort(claims.at, kind="stable")
         rng = self._plan.rng("ways", day)
-        ways = all_ways([self._ways.of_claims(rng, claims, regime), self._unclaimed(rng, day, size, regime)])
+        ways = Ways.joined([self._ways.of_claims(rng, claims, regime), self._unclaimed(rng, day, size, regime)])
         end = self._plan.end_us
         rows = self._rows.of_day(rng, ways)
         yield "warehouse__parcels", rows.parcels()

@@ -11,6 +11,7 @@ from riskloom.domains.cloud_security.simulation.catalogue import Ints
 from riskloom.domains.cloud_security.simulation.organisation import chance
 from riskloom.domains.cloud_security.simulation.regime import Attack
 from riskloom.domains.cloud_security.simulation.sessions import HOUR
+from riskloom.ingest.arrays import Columns, known_before
 from riskloom.ingest.simulation import DAY, SimulationPlan
 
 #: Share of each attack's campaigns that anybody ever finds.
@@ -25,7 +26,7 @@ _CASE_HOURS = 24  # calls of one victim, attack and day are found together
 
 
 @dataclass(frozen=True, slots=True)
-class Suspects:
+class Suspects(Columns):
     """Subjects that get a finding if they are noticed: number, whose, when, and why."""
 
     subject: Ints
@@ -33,13 +34,9 @@ class Suspects:
     at: Ints  # µs, when the subject was observed
     attack: Ints
 
-    def take(self, rows: NDArray[np.bool_]) -> Suspects:
-        """The suspects at ``rows``."""
-        return Suspects(self.subject[rows], self.whose[rows], self.at[rows], self.attack[rows])
-
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Columns):
     """Statements about subjects, by the time they were observed."""
 
     subject: Ints
@@ -58,9 +55,7 @@ def suspects_of_day(rng: np.random.Generator, number: Ints, whose: Ints, at: Int
 def draw_findings(plan: SimulationPlan, stream: str, parts: list[Suspects]) -> Findings:
     """All statements observed before the plan ends; one analyst's look decides on a victim's day as a whole."""
     rng = plan.rng(stream)
-    suspects = Suspects(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("subject", "whose", "at", "attack"))
-    )
+    suspects = Suspects.joined(parts)
     is_honest = suspects.attack == int(Attack.NONE)
     look = suspects.at // (_CASE_HOURS * HOUR)
     _, case = np.unique(np.stack([suspects.whose, suspects.attack, look]), axis=1, return_inverse=True)
@@ -83,25 +78,11 @@ def draw_findings(plan: SimulationPlan, stream: str, parts: list[Suspects]) -> F
     attack = np.where(is_honest, rng.integers(1, len(Attack), len(case)), suspects.attack)[is_found]
     attack[chance(rng, 0.06, count)] = 0  # confirmed, though nobody could say by which technique
     taken_back = int(withdrawn.sum())
-    return _by_time(
-        Findings(
-            subject=np.concatenate([subject, subject[withdrawn]]),
-            is_confirmed=np.concatenate([np.ones(count, dtype=np.bool_), np.zeros(taken_back, dtype=np.bool_)]),
-            attack=np.concatenate([attack, np.zeros(taken_back, dtype=np.int64)]),
-            decided=np.concatenate([first_decided, later[withdrawn]]),
-            observed=np.concatenate([first_observed, later[withdrawn] + HOUR]),
-        ),
-        plan.end_us,
+    findings = Findings(
+        subject=np.concatenate([subject, subject[withdrawn]]),
+        is_confirmed=np.concatenate([np.ones(count, dtype=np.bool_), np.zeros(taken_back, dtype=np.bool_)]),
+        attack=np.concatenate([attack, np.zeros(taken_back, dtype=np.int64)]),
+        decided=np.concatenate([first_decided, later[withdrawn]]),
+        observed=np.concatenate([first_observed, later[withdrawn] + HOUR]),
     )
-
-
-def _by_time(findings: Findings, end: int) -> Findings:
-    order = np.argsort(findings.observed, kind="stable")
-    order = order[findings.observed[order] < end]
-    return Findings(
-        subject=findings.subject[order],
-        is_confirmed=findings.is_confirmed[order],
-        attack=findings.attack[order],
-        decided=findings.decided[order],
-        observed=findings.observed[order],
-    )
+    return findings.take(known_before(findings.observed, plan.end_us))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from riskloom.domains.cloud_security.simulation.catalogue import Ints
 from riskloom.domains.cloud_security.simulation.organisation import WORTH, chance
 from riskloom.domains.cloud_security.simulation.regime import Attack
 from riskloom.domains.cloud_security.simulation.sessions import HOUR, MINUTE, SECOND, Sessions
+from riskloom.ingest.arrays import Columns
 from riskloom.ingest.simulation import DAY, SimulationPlan
 
 A_CALL = 0.4  # flows for each call
@@ -28,7 +29,7 @@ UDP_PORTS = (53, 123)
 
 
 @dataclass(frozen=True, slots=True)
-class Flows:
+class Flows(Columns):
     """Flows by index; an address below ``OWN_ADDRESSES`` is the organisation's own."""
 
     at: Ints  # µs, of the first packet
@@ -44,10 +45,6 @@ class Flows:
     is_accepted: Ints
     attack: Ints
 
-    def take(self, rows: Ints) -> Flows:
-        """The flows at ``rows``."""
-        return Flows(*(getattr(self, part.name)[rows] for part in fields(self)))
-
 
 def draw_flows(plan: SimulationPlan, sessions: Sessions, day: int, calls: int) -> Flows:
     """All flows of one day, by time: the usual, strangers' knocks, and what hostile sessions leave on the network."""
@@ -59,7 +56,7 @@ def draw_flows(plan: SimulationPlan, sessions: Sessions, day: int, calls: int) -
     parts.append(_beacons(rng, sessions.take(sessions.attack == int(Attack.BEACONING))))
     parts.append(_mines(rng, sessions.take(sessions.attack == int(Attack.CRYPTO_MINING))))
     parts.append(_thefts(rng, sessions.take(sessions.attack == int(Attack.OBJECT_EXFILTRATION))))
-    joined = Flows(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Flows)))
+    joined = Flows.joined(parts)
     joined = joined.take(np.argsort(joined.at, kind="stable"))
     return joined.take(np.flatnonzero(joined.at + joined.seconds * SECOND < plan.end_us - SECOND))
 

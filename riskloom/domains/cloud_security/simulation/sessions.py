@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from riskloom.domains.cloud_security.simulation.organisation import (
     chance,
     pick_rows,
 )
+from riskloom.ingest.arrays import Columns
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -124,7 +125,7 @@ _OUTSIDER_ERRORS = np.cumsum([0.55, 0.25, 0.08, 0.08, 0.04])
 
 
 @dataclass(frozen=True, slots=True)
-class Sessions:
+class Sessions(Columns):
     """Sessions by index."""
 
     principal: Ints
@@ -141,10 +142,6 @@ class Sessions:
     reach: Ints  # resources looked at; 0: the principal's usual few
     attack: Ints  # of ``Attack``
 
-    def take(self, rows: NDArray[np.bool_] | Ints | slice) -> Sessions:
-        """The sessions at ``rows``."""
-        return Sessions(*(getattr(self, part.name)[rows] for part in fields(self)))
-
     @property
     def count(self) -> int:
         """How many there are."""
@@ -152,7 +149,7 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(Columns):
     """Calls by index, in no particular order."""
 
     at: Ints  # µs
@@ -168,20 +165,16 @@ class Calls:
     mfa: Ints
     attack: Ints
 
-    def take(self, rows: NDArray[np.bool_] | Ints | slice) -> Calls:
-        """The calls at ``rows``."""
-        return Calls(*(getattr(self, part.name)[rows] for part in fields(self)))
-
 
 def together(parts: list[Calls]) -> Calls:
     """All calls of all parts, by time."""
-    joined = Calls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Calls)))
+    joined = Calls.joined(parts)
     return joined.take(np.argsort(joined.at, kind="stable"))
 
 
 def join_sessions(parts: list[Sessions]) -> Sessions:
     """All sessions of all parts, by their begin."""
-    joined = Sessions(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Sessions)))
+    joined = Sessions.joined(parts)
     return joined.take(np.argsort(joined.begin, kind="stable"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from riskloom.domains.cloud_security.simulation.organisation import (
 )
 from riskloom.domains.cloud_security.simulation.regime import Attack
 from riskloom.domains.cloud_security.simulation.sessions import HOUR, MINUTE, SECOND, Sessions
+from riskloom.ingest.arrays import Columns
 from riskloom.ingest.simulation import SimulationPlan
 
 _GIVES_UP = 0.08  # share of people who mistyped and then try no more
@@ -24,7 +25,7 @@ _TRIED = 40  # accounts tried in vain before one gives way, in the mean
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
+class Attempts(Columns):
     """Attempts by index."""
 
     at: Ints  # µs
@@ -44,11 +45,9 @@ def draw_attempts(plan: SimulationPlan, people: Organisation, sessions: Sessions
     stuffed = visits.take(visits.attack == int(Attack.CREDENTIAL_STUFFING))
     parts = [_owners(rng, visits), _stuffing(rng, people, stuffed)]
     parts.append(_strangers(rng, people, visits, plan.start_us, day))
-    joined = Attempts(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Attempts)))
-    order = np.argsort(joined.at, kind="stable")
-    joined = Attempts(*(getattr(joined, one.name)[order] for one in fields(Attempts)))
-    at = np.clip(joined.at, plan.start_us, plan.end_us - SECOND)
-    return Attempts(at, *(getattr(joined, one.name) for one in fields(Attempts)[1:]))
+    joined = Attempts.joined(parts)
+    joined = joined.take(np.argsort(joined.at, kind="stable"))
+    return replace(joined, at=np.clip(joined.at, plan.start_us, plan.end_us - SECOND))
 
 
 def _owners(rng: np.random.Generator, visits: Sessions) -> Attempts:

@@ -17,6 +17,7 @@ from riskloom.domains.customer_trust.simulation.honest import (
 )
 from riskloom.domains.customer_trust.simulation.population import CATEGORIES, STREET_CHOICES, Floats, Ints, Population
 from riskloom.domains.customer_trust.simulation.regime import DRIFTED, USUAL, Regime, Scenario
+from riskloom.ingest.arrays import Columns
 from riskloom.ingest.simulation import DAY, SimulationPlan, Stretch, stretches
 
 _TESTED = {Scenario.STOLEN_CREDENTIALS: 6.0, Scenario.ACCOUNT_TAKEOVER: 4.0, Scenario.CARD_TESTING: 6.5}
@@ -26,7 +27,7 @@ _RESOLD = {"electronics": 3.0, "gift_cards": 4.0, "travel": 2.0}  # how much lik
 
 
 @dataclass(frozen=True, slots=True)
-class Takeovers:
+class Takeovers(Columns):
     """Accounts taken over: when it began, whose, on which new device, after how many failed attempts."""
 
     at: Ints
@@ -44,7 +45,7 @@ class Campaigns:
 
 
 @dataclass(frozen=True, slots=True)
-class Compromises:
+class Compromises(Columns):
     """Terminals whose cards are copied and used there: from, until (µs), and the share of payments that is fraud."""
 
     terminal: Ints
@@ -187,7 +188,7 @@ def plan_campaigns(plan: SimulationPlan, people: Population, strange_devices: In
         payments += [planner.stolen_credentials(), taken, planner.card_testing()]
         takeovers.append(behind)
     joined = together(payments)
-    return Campaigns(joined.take(joined.at < plan.end_us), _join_takeovers(takeovers))
+    return Campaigns(joined.take(joined.at < plan.end_us), Takeovers.joined(takeovers))
 
 
 def plan_compromises(plan: SimulationPlan, people: Population, strange_devices: Ints) -> Compromises:
@@ -195,12 +196,7 @@ def plan_compromises(plan: SimulationPlan, people: Population, strange_devices: 
     parts = [
         Campaigner(plan, people, stretch, strange_devices).compromises() for stretch in stretches(plan, USUAL, DRIFTED)
     ]
-    return Compromises(
-        terminal=np.concatenate([part.terminal for part in parts]),
-        begin=np.concatenate([part.begin for part in parts]),
-        until=np.concatenate([part.until for part in parts]),
-        share=np.concatenate([part.share for part in parts]),
-    )
+    return Compromises.joined(parts)
 
 
 def turn_to_fraud(
@@ -227,12 +223,3 @@ def _friendly(rng: np.random.Generator, payments: Payments, regime: Regime) -> N
     weight = np.where(payments.cents > _WORTH_A_LIE, 2.0, 1.0) * payments.online
     lies: NDArray[np.bool_] = rng.random(len(weight)) < weight * wanted / max(weight.sum(), 1.0)
     return lies
-
-
-def _join_takeovers(parts: list[Takeovers]) -> Takeovers:
-    return Takeovers(
-        at=np.concatenate([part.at for part in parts]),
-        customer=np.concatenate([part.customer for part in parts]),
-        device=np.concatenate([part.device for part in parts]),
-        failures=np.concatenate([part.failures for part in parts]),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from riskloom.domains.customer_trust.simulation.population import (
     Population,
 )
 from riskloom.domains.customer_trust.simulation.regime import Regime
+from riskloom.ingest.arrays import Columns
 from riskloom.ingest.simulation import DAY, SimulationPlan
 
 HOUR = 3_600_000_000  # microseconds
@@ -34,7 +35,7 @@ _HABIT = np.cumsum(1 / np.arange(1, STREET_CHOICES + 1)) / np.sum(1 / np.arange(
 
 
 @dataclass(frozen=True, slots=True)
-class Payments:
+class Payments(Columns):
     """Payments by index, in no particular order."""
 
     at: Ints  # µs
@@ -45,14 +46,10 @@ class Payments:
     cents: Ints
     scenario: Ints
 
-    def take(self, rows: NDArray[np.bool_] | Ints | slice) -> Payments:
-        """The payments at ``rows``."""
-        return Payments(*(getattr(self, part.name)[rows] for part in fields(self)))
-
 
 def together(parts: list[Payments]) -> Payments:
     """All payments of all parts, by time."""
-    joined = Payments(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Payments)))
+    joined = Payments.joined(parts)
     return joined.take(np.argsort(joined.at, kind="stable"))
 
 

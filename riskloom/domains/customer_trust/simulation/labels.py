@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from riskloom.domains.customer_trust.simulation.honest import HOUR
 from riskloom.domains.customer_trust.simulation.population import Ints
 from riskloom.domains.customer_trust.simulation.regime import Scenario
+from riskloom.ingest.arrays import Columns, known_before
 from riskloom.ingest.simulation import DAY, SimulationPlan
 
 REASONS = ("fraud_card_absent", "fraud_card_present", "counterfeit", "not_recognised", "reversed")
@@ -23,7 +24,7 @@ _LONGEST_DAYS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
-class Suspects:
+class Suspects(Columns):
     """Payments that get a chargeback if they are noticed: number of the payment, when it was, and why."""
 
     payment: Ints
@@ -31,13 +32,9 @@ class Suspects:
     scenario: Ints
     online: NDArray[np.bool_]
 
-    def take(self, rows: NDArray[np.bool_]) -> Suspects:
-        """The suspects at ``rows``."""
-        return Suspects(self.payment[rows], self.at[rows], self.scenario[rows], self.online[rows])
-
 
 @dataclass(frozen=True, slots=True)
-class Chargebacks:
+class Chargebacks(Columns):
     """Statements about payments, by the time they were observed."""
 
     payment: Ints
@@ -58,12 +55,7 @@ def suspects_of_day(
 def draw_chargebacks(plan: SimulationPlan, parts: list[Suspects]) -> Chargebacks:
     """All statements observed before the plan ends, each observed some hours after it was filed."""
     rng = plan.rng("chargebacks")
-    suspects = Suspects(
-        payment=np.concatenate([part.payment for part in parts]),
-        at=np.concatenate([part.at for part in parts]),
-        scenario=np.concatenate([part.scenario for part in parts]),
-        online=np.concatenate([part.online for part in parts]),
-    )
+    suspects = Suspects.joined(parts)
     is_honest = suspects.scenario == int(Scenario.HONEST)
     suspects = suspects.take(is_honest | (rng.random(len(is_honest)) < _REPORTED))
     is_honest = suspects.scenario == int(Scenario.HONEST)
@@ -82,16 +74,4 @@ def draw_chargebacks(plan: SimulationPlan, parts: list[Suspects]) -> Chargebacks
         filed=np.concatenate([filed, later[withdrawn]]),
         observed=np.concatenate([observed, later[withdrawn] + HOUR]),
     )
-    return _by_time(statements, plan.end_us)
-
-
-def _by_time(statements: Chargebacks, end: int) -> Chargebacks:
-    order = np.argsort(statements.observed, kind="stable")
-    order = order[statements.observed[order] < end]
-    return Chargebacks(
-        payment=statements.payment[order],
-        is_fraud=statements.is_fraud[order],
-        reason=statements.reason[order],
-        filed=statements.filed[order],
-        observed=statements.observed[order],
-    )
+    return statements.take(known_before(statements.observed, plan.end_us))

@@ -11,6 +11,7 @@ from riskloom.domains.customer_trust.simulation.fraud import Takeovers
 from riskloom.domains.customer_trust.simulation.honest import own_device, time_of_day
 from riskloom.domains.customer_trust.simulation.population import COUNTRIES, Ints, Population
 from riskloom.domains.customer_trust.simulation.regime import Regime
+from riskloom.ingest.arrays import Columns
 from riskloom.ingest.simulation import DAY, SimulationPlan
 
 _A_PAYMENT = 0.3  # visits to the account for each payment
@@ -21,7 +22,7 @@ _SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Logins:
+class Logins(Columns):
     """Attempts by index, by time."""
 
     at: Ints  # µs
@@ -41,15 +42,8 @@ def draw_logins(
     parts.append(_guesses(rng, people, begin, rng.poisson(payments * _A_PAYMENT * _GUESSED)))
     today = (takeovers.at >= begin) & (takeovers.at < begin + DAY)
     parts.append(_takeovers(rng, takeovers, today))
-    at = np.concatenate([part.at for part in parts])
-    order = np.argsort(at, kind="stable")
-    return Logins(
-        at=at[order],
-        customer=np.concatenate([part.customer for part in parts])[order],
-        device=np.concatenate([part.device for part in parts])[order],
-        succeeded=np.concatenate([part.succeeded for part in parts])[order],
-        country=np.concatenate([part.country for part in parts])[order],
-    )
+    joined = Logins.joined(parts)
+    return joined.take(np.argsort(joined.at, kind="stable"))
 
 
 def _owners(rng: np.random.Generator, people: Population, regime: Regime, begin: int, visits: int) -> Logins:

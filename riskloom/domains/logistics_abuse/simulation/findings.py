@@ -9,6 +9,7 @@ import numpy as np
 from riskloom.domains.logistics_abuse.simulation.claims import HOUR, MISSING, Claims
 from riskloom.domains.logistics_abuse.simulation.population import Bools, Floats, Ints
 from riskloom.domains.logistics_abuse.simulation.regime import Scenario
+from riskloom.ingest.arrays import Columns, known_before
 from riskloom.ingest.simulation import DAY, SimulationPlan
 
 PARTIES = ("customer", "driver", "associate", "agent", "outsider")
@@ -28,7 +29,7 @@ _MEDIAN_DAYS, _SPREAD, _LONGEST_DAYS = 4.5, 0.65, 60.0  # of an investigation; n
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
+class Cases(Columns):
     """Concessions that are investigated: their number, when they were observed, what lies behind them."""
 
     concession: Ints
@@ -37,7 +38,7 @@ class Cases:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Columns):
     """Statements about concessions, by the time they were observed."""
 
     concession: Ints
@@ -59,12 +60,10 @@ def cases_of_day(rng: np.random.Generator, number: Ints, observed: Ints, claims:
 def draw_findings(plan: SimulationPlan, parts: list[Cases]) -> Findings:
     """All statements observed before the plan ends: findings, and those of them that are withdrawn later."""
     rng = plan.rng("findings")
-    concession = np.concatenate([part.concession for part in parts])
-    scenario = np.concatenate([part.scenario for part in parts])
-    count = len(concession)
+    cases = Cases.joined(parts)
+    concession, scenario, count = cases.concession, cases.scenario, len(cases.concession)
     days = np.clip(rng.lognormal(np.log(_MEDIAN_DAYS), _SPREAD, count), 0.2, _LONGEST_DAYS)
-    concluded = np.concatenate([part.at for part in parts])
-    concluded = concluded + ((days + rng.uniform(*_OPENED_DAYS, count)) * DAY).astype(np.int64)
+    concluded = cases.at + ((days + rng.uniform(*_OPENED_DAYS, count)) * DAY).astype(np.int64)
     observed = concluded + (rng.uniform(0.2, 8, count) * HOUR).astype(np.int64)
     is_guilty = scenario != Scenario.HONEST
     is_held = rng.random(count) < np.where(is_guilty, _PROVEN, _WRONGLY_HELD)
@@ -79,16 +78,4 @@ def draw_findings(plan: SimulationPlan, parts: list[Cases]) -> Findings:
         concluded=np.concatenate([concluded, later[again]]),
         observed=np.concatenate([observed, later[again] + HOUR]),
     )
-    return _by_time(statements, plan.end_us)
-
-
-def _by_time(statements: Findings, end: int) -> Findings:
-    order = np.argsort(statements.observed, kind="stable")
-    order = order[statements.observed[order] < end]
-    return Findings(
-        concession=statements.concession[order],
-        is_abuse=statements.is_abuse[order],
-        party=statements.party[order],
-        concluded=statements.concluded[order],
-        observed=statements.observed[order],
-    )
+    return statements.take(known_before(statements.observed, plan.end_us))

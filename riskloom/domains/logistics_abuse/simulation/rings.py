@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from riskloom.domains.logistics_abuse.simulation.population import Bools, Ints, Population
 from riskloom.domains.logistics_abuse.simulation.regime import DRIFTED, USUAL, Regime, Scenario
+from riskloom.ingest.arrays import Columns
 from riskloom.ingest.simulation import DAY, SimulationPlan, Stretch, stretches
 
 MEMBERS = 8  # places for customers of a ring; a smaller ring has each of its customers more than once
@@ -36,7 +37,7 @@ _NEW_ACCOUNTS = (Scenario.ACCOUNT_HOPPING, Scenario.ADDRESS_REDIRECT)
 
 
 @dataclass(frozen=True, slots=True)
-class Rings:
+class Rings(Columns):
     """Rings by index: what they mainly do, from when to when (µs), and what their members share across the systems."""
 
     scenario: Ints
@@ -51,7 +52,7 @@ class Rings:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Columns):
     """Concessions that rings will request, by time; ``day`` counts from the plan's first."""
 
     day: Ints
@@ -61,8 +62,7 @@ class Planned:
     def of_day(self, day: int, most: int) -> Planned:
         """Those of one day, ``most`` at most."""
         first, last = np.searchsorted(self.day, [day, day + 1])
-        rows = slice(first, min(last, first + most))
-        return Planned(self.day[rows], self.scenario[rows], self.ring[rows])
+        return self.take(slice(first, min(last, first + most)))
 
 
 def plan_rings(plan: SimulationPlan, people: Population) -> tuple[Rings, Planned]:
@@ -78,10 +78,8 @@ def plan_rings(plan: SimulationPlan, people: Population) -> tuple[Rings, Planned
             rings.append(part)
             planned.append(_draw_requests(rng, plan, stretch, part, scenario, round(wanted), offset))
             offset += len(part.begin)
-    requests = _join(planned)
-    order = np.argsort(requests.day, kind="stable")
-    joined = Rings(*(np.concatenate([getattr(part, one.name) for part in rings]) for one in fields(Rings)))
-    return joined, Planned(requests.day[order], requests.scenario[order], requests.ring[order])
+    requests = Planned.joined(planned)
+    return Rings.joined(rings), requests.take(np.argsort(requests.day, kind="stable"))
 
 
 def _draw_rings(
@@ -149,7 +147,3 @@ def active(rings: Rings, scenario: Scenario, at: int) -> Bools:
     """Which rings of a scenario are at work at an instant."""
     found: Bools = (rings.scenario == int(scenario)) & (rings.begin <= at) & (at < rings.end)
     return found
-
-
-def _join(parts: list[Planned]) -> Planned:
-    return Planned(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Planned)))

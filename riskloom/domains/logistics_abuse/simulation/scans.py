@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from riskloom.domains.logistics_abuse.simulation.claims import HOUR
-from riskloom.domains.logistics_abuse.simulation.population import Bools, Ints
+from riskloom.domains.logistics_abuse.simulation.population import Ints
 from riskloom.domains.logistics_abuse.simulation.way import NEVER, Ways
+from riskloom.ingest.arrays import Columns, known_before
 
 PACKING, SHIPPING = 0, 1
 RECEIVING, HOLDING, DEPARTING, ACCEPTING = 0, 1, 2, 3
@@ -18,17 +19,13 @@ _SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Scans:
+class Scans(Columns):
     """Scans by index, by the time they were recorded: of which parcel of the ways, which step, when, seen when."""
 
     parcel: Ints
     step: Ints
     at: Ints  # µs
     observed: Ints  # µs
-
-    def take(self, rows: Ints | Bools) -> Scans:
-        """The scans at ``rows``."""
-        return Scans(*(getattr(self, part.name)[rows] for part in fields(self)))
 
 
 def warehouse_scans(rng: np.random.Generator, ways: Ways, end: int) -> Scans:
@@ -59,9 +56,8 @@ def _scans(rng: np.random.Generator, steps: list[tuple[int, Ints]], end: int) ->
     for step, at in steps:
         rows = np.flatnonzero((at != NEVER) & (rng.random(len(at)) >= _MISSED))
         parts.append(Scans(rows, np.full(len(rows), step), at[rows], observed_at(rng, at[rows])))
-    scans = Scans(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Scans)))
-    order = np.argsort(scans.observed, kind="stable")
-    return scans.take(order[scans.observed[order] < end])
+    scans = Scans.joined(parts)
+    return scans.take(known_before(scans.observed, end))
 
 
 def redeclared(rng: np.random.Generator, ways: Ways, end: int) -> tuple[Ints, Ints, Ints]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from riskloom.domains.logistics_abuse.simulation.population import (
 )
 from riskloom.domains.logistics_abuse.simulation.regime import Regime, Scenario
 from riskloom.domains.logistics_abuse.simulation.rings import Rings
+from riskloom.ingest.arrays import Columns
 from riskloom.ingest.simulation import DAY, SimulationPlan
 
 PROOFS = ("none", "photo", "signature", "pin")
@@ -42,7 +43,7 @@ _FAILED_FIRST = 0.05  # share of parcels that a first attempt could not hand ove
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(Columns):
     """Parcels by index; times in microseconds, weights in grams, ``NEVER`` (-1) for what did not happen."""
 
     customer: Ints
@@ -67,11 +68,6 @@ class Ways:
     proof: Ints
     distance: Ints
     declared_at: Ints  # when the hand-over was declared an error
-
-
-def all_ways(parts: list[Ways]) -> Ways:
-    """The parcels of all parts, one after the other."""
-    return Ways(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Ways)))
 
 
 class WayDays:
