@@ -70,13 +70,15 @@ def test_what_columns_expect_is_tested(manifest: dict[str, Any]) -> None:
     expecting = {
         node["unique_id"]
         for node in nodes
-        if node["resource_type"] == "model"
+        if node["resource_type"] in {"model", "seed"}
         and any(column["config"]["meta"].get("expect") for column in node["columns"].values())
     }
     tested = {
         node["attached_node"] for node in nodes if (node.get("test_metadata") or {}).get("name") == "columns_hold"
     }
     assert expecting == tested
+    generic = {f"test_{node['test_metadata']['name']}" for node in nodes if node.get("test_metadata")}
+    assert generic <= {macro["name"] for macro in manifest["macros"].values()}, "dbt itself finds out when it runs them"
     assert len(tested) > len(CATALOG)
 
 
