@@ -82,11 +82,13 @@ $(SETUP): uv.lock pyproject.toml
 		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
 		$(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"; }
 	@echo "setup: installing the locked packages (some minutes the first time)"
-	@$(BIN)/uv sync --frozen --quiet --python $(BIN)/python || { \
+# Compiled here: where Python may not write caches later, each of the hundreds of processes of a run compiles all it imports.
+	@$(BIN)/uv sync --frozen --quiet --compile-bytecode --python $(BIN)/python || { \
 		echo "setup: uv could not; trying pip, which knows this machine's package index, with the same lock"; \
 		$(BIN)/uv export --frozen --quiet --no-emit-project --output-file $(VENV)/requirements.txt >/dev/null && \
 		$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement $(VENV)/requirements.txt && \
 		$(BIN)/python -m pip install --quiet --no-deps --editable .; }
+	@$(BIN)/python -m compileall -q riskloom services dags feature_repo
 	@touch $@
 	@echo "setup: ready"
 
