@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def build(domain: Domain) -> DAG:
     """The DAG of one domain."""
-    manifest = (settings := load_settings()).dbt_target / "manifest.json"
+    manifest = (settings := load_settings()).dbt_manifest
     params = {
         "as_of": as_of_field(),
         "full_refresh": flag_field("Full refresh", "Build every model anew; needed after its SQL has changed."),
@@ -121,6 +121,7 @@ def _dbt_environment(settings: Settings) -> dict[str, str]:
         "RISKLOOM_HOME": str(settings.home),
         "RISKLOOM_DUCKDB_THREADS": str(settings.duckdb_threads),
         "RISKLOOM_DUCKDB_MEMORY": settings.duckdb_memory,
+        "DBT_TARGET_PATH": str(settings.dbt_target),
         "DBT_LOG_PATH": str(settings.dbt_target.parent / "logs"),
     }
 
@@ -148,7 +149,7 @@ def _publish(domain: Domain, checked: Any) -> Any:
         from riskloom.wiring import dbt_project, store_location
 
         settings, declared = load_settings(), load_domain(name)
-        views = load_views(declared, dbt_project(settings).manifest)
+        views = load_views(declared, dbt.publish_manifest(dbt_project(settings)))
         location, as_of = store_location(settings), datetime.fromisoformat(variables["as_of"])
         store = open_store(location)
         apply(store, declared, views, settings.marts)

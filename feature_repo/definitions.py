@@ -16,6 +16,6 @@ settings = load_settings()
 
 # Feast takes what the module holds, under whatever name
 for domain in load_catalog().values():
-    for item in definitions(domain, load_views(domain, settings.dbt_target / "manifest.json"), settings.marts):
+    for item in definitions(domain, load_views(domain, settings.dbt_manifest), settings.marts):
         # a view may be called as its entity is: of two objects under one name Feast would find the second
         globals()[f"{type(item).__name__}: {item.name}"] = item

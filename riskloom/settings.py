@@ -72,8 +72,13 @@ class Settings(BaseSettings):
 
     @property
     def dbt_target(self) -> Path:
-        """The artefacts of dbt, its manifest among them."""
+        """The artefacts of dbt's last run, which it writes while others read."""
         return self.home / "dbt" / "target"
+
+    @property
+    def dbt_manifest(self) -> Path:
+        """What dbt knows of the project, published whole after each run."""
+        return self.home / "dbt" / "manifest.json"
 
     @property
     def feast_registry(self) -> Path:

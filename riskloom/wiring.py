@@ -26,6 +26,7 @@ def dbt_project(settings: Settings) -> DbtProject:
     return DbtProject(
         folder=settings.dbt_project,
         target=settings.dbt_target,
+        manifest=settings.dbt_manifest,
         marts=settings.marts,
         entries=settings.entries,
         environment=environment(settings),
@@ -41,7 +42,7 @@ def store_location(settings: Settings) -> StoreLocation:
         repo=settings.project / "feature_repo",
         registry=settings.feast_registry,
         online=redis or settings.feast_online,
-        manifest=settings.dbt_target / "manifest.json",
+        manifest=settings.dbt_manifest,
     )
 
 

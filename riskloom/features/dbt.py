@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,18 +24,24 @@ _MESSAGE_LENGTH = 600
 
 @dataclass(frozen=True, slots=True)
 class DbtProject:
-    """Where dbt works; ``environment`` is that of :func:`riskloom.settings.environment`."""
+    """
+    Where dbt works.
+
+    Attributes:
+        folder: The project's sources.
+        target: What dbt writes in each run, not all at once: nobody else reads it.
+        manifest: What dbt knows of the project, published whole; DAG files, Feast and the services read it.
+        marts: Where a domain's marts are published.
+        entries: The logs of events that entered the online state.
+        environment: That of :func:`riskloom.settings.environment`.
+    """
 
     folder: Path
     target: Path
+    manifest: Path
     marts: Path
     entries: Path
     environment: Mapping[str, str]
-
-    @property
-    def manifest(self) -> Path:
-        """What dbt knows of the project after it has parsed it."""
-        return self.target / "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,14 @@ def parse(project: DbtProject) -> Path:
     """
     project.target.mkdir(parents=True, exist_ok=True)
     _run(project, ["parse"], artefact=None, told={})
-    return project.manifest
+    return publish_manifest(project)
+
+
+def publish_manifest(project: DbtProject) -> Path:
+    """Publish what the last run of dbt knew of the project; dbt must not run meanwhile. A reader finds it whole."""
+    draft = project.manifest.with_suffix(".draft")
+    shutil.copyfile(project.target / "manifest.json", draft)
+    return draft.replace(project.manifest)
 
 
 def build(
@@ -127,6 +141,7 @@ def build(
     if not unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
     results = _run(project, arguments, artefact="run_results.json", told=variables(domain, as_of))
+    publish_manifest(project)
     nodes = list(_outcomes(results))
     return BuildReport(
         models=sum(kind == "model" for kind, _, _, _ in nodes),

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from riskloom.access import METRICS, create_key
@@ -58,8 +57,8 @@ class DemoPlan:
         size: How much is simulated of each; what its declaration says by default.
         live_events: Events sent to the scoring service for each, at most.
         connections: Over how many connections at once.
-        side_by_side: So many domains are under way at once; only one of them builds its features, which is most of
-            Airflow's tasks: with more, its components meet SQLite's one writer so often that they may give up.
+        side_by_side: So many domains are taken through at once. With several, Airflow's components may meet SQLite's
+            one writer so often that they give up; on two cores little time would be gained.
     """
 
     data: str
@@ -69,7 +68,7 @@ class DemoPlan:
     size: DemoSize | None = None
     live_events: int = 600
     connections: int = 4
-    side_by_side: int = 2
+    side_by_side: int = 1
 
 
 @dataclass(slots=True)
@@ -134,7 +133,6 @@ class Demo:
         self.progress = progress
         self.supervisor = Supervisor(home=settings.home, project=settings.project)
         self.api_key = ""
-        self._building = Lock()
 
     def run(self) -> list[DomainResult]:
         """
@@ -228,8 +226,7 @@ class Demo:
         # once features are announced, which would start it as well, before there is a champion to watch.
         for dag in (training, *others, features):
             airflow.unpause(dag)
-        with self._building:
-            self._follow(features, airflow.trigger(features, {}), result, airflow)
+        self._follow(features, airflow.trigger(features, {}), result, airflow)
         airflow.unpause(monitoring)
         for dag in others:
             self._follow(dag, airflow.wait_for_run(dag, _ASSET_SECONDS), result, airflow)

@@ -42,7 +42,7 @@ def build_app(settings: Settings) -> Starlette:
         repo=settings.project / "feature_repo",
         registry=settings.feast_registry,
         online=settings.redis_url.get_secret_value() if is_redis else settings.feast_online,
-        manifest=settings.dbt_target / "manifest.json",
+        manifest=settings.dbt_manifest,
     )
     backend = SignedBackend(
         domains,

@@ -8,7 +8,7 @@ import pytest
 
 from riskloom.catalog import Domain
 from riskloom.settings import Settings
-from tests.dags.conftest import describe
+from tests.dags.conftest import CATALOG, describe
 
 #: Stages that every domain has; others it has where it declares what they work on.
 STAGES = ("features", "training", "monitoring")
@@ -147,14 +147,26 @@ def test_no_secret_is_stored_with_a_task(described: dict[str, Any], domain: Doma
     tasks = described["dags"][f"{domain.name}__features"]["tasks"]
     given = {name for task in tasks.values() for name in task["environment"] or {}}
     limits = {"RISKLOOM_DUCKDB_THREADS", "RISKLOOM_DUCKDB_MEMORY"}
-    assert given == {"RISKLOOM_HOME", "DBT_LOG_PATH", "RISKLOOM_AS_OF", "RISKLOOM_MATURITY"} | limits
+    folders = {"RISKLOOM_HOME", "DBT_LOG_PATH", "DBT_TARGET_PATH"}
+    assert given == {"RISKLOOM_AS_OF", "RISKLOOM_MATURITY"} | folders | limits
 
 
-def test_a_tasks_process_reads_its_own_domain_alone(parsed: Settings, domain: Domain) -> None:
-    """Each task reads its file again: DAGs of the other domains would only delay it."""
-    read = describe(parsed, _AIRFLOW_PARSING_CONTEXT_DAG_ID=f"{domain.name}__features")
+def test_a_task_reads_its_own_domain_while_dbt_writes(parsed: Settings) -> None:
+    """
+    A task's process reads its file again: DAGs of other domains would delay it, and the manifest that dbt writes in
+    place at the end of each run, perhaps at this moment, would hide its own.
+    """
+    name = next(iter(CATALOG))
+    written = parsed.dbt_target / "manifest.json"
+    whole = written.read_bytes()
+    written.write_bytes(whole[: len(whole) // 2])
+    try:
+        read = describe(parsed, _AIRFLOW_PARSING_CONTEXT_DAG_ID=f"{name}__features")
+    finally:
+        written.write_bytes(whole)
     assert read["import_errors"] == {}
-    assert set(read["dags"]) == {f"{domain.name}__{stage}" for stage in stages_of(domain)}
+    assert set(read["dags"]) == {f"{name}__{stage}" for stage in stages_of(CATALOG[name])}
+    assert f"dbt.{name}__subjects_run" in read["dags"][f"{name}__features"]["tasks"]
 
 
 def test_without_a_manifest_the_dag_is_there_and_stops(

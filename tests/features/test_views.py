@@ -23,7 +23,7 @@ def changed(built: Built, tmp_path: Path) -> Callable[[Callable[[dict[str, Any]]
     """Writes the manifest with the first view's node changed."""
 
     def write(change: Callable[[dict[str, Any]], None]) -> Path:
-        manifest = json.loads((built.settings.dbt_target / "manifest.json").read_text())
+        manifest = json.loads(built.settings.dbt_manifest.read_text())
         name = built.views[0].mart
         change(next(node for node in manifest["nodes"].values() if node["name"] == name))
         path = tmp_path / "manifest.json"

@@ -41,6 +41,7 @@ def build_home(settings: Settings, domains: dict[str, Domain], *, now: datetime)
         DbtProject(
             folder=settings.dbt_project,
             target=settings.dbt_target,
+            manifest=settings.dbt_manifest,
             marts=settings.marts,
             entries=settings.entries,
             environment=environment(settings),
@@ -54,12 +55,12 @@ def build_home(settings: Settings, domains: dict[str, Domain], *, now: datetime)
 
 def views_of(settings: Settings, domain: Domain) -> tuple[FeatureView, ...]:
     """The views the project declares for a domain."""
-    return load_views(domain, settings.dbt_target / "manifest.json")
+    return load_views(domain, settings.dbt_manifest)
 
 
 def plan_of(settings: Settings, domain: Domain) -> WindowPlan:
     """What is windowed in a domain."""
-    return load_plan(domain, settings.dbt_target / "manifest.json")
+    return load_plan(domain, settings.dbt_manifest)
 
 
 def decisive(settings: Settings, domain: Domain) -> WindowFeature:
@@ -89,7 +90,7 @@ def store_location(settings: Settings) -> StoreLocation:
         repo=settings.project / "feature_repo",
         registry=settings.feast_registry,
         online=settings.feast_online,
-        manifest=settings.dbt_target / "manifest.json",
+        manifest=settings.dbt_manifest,
     )
 
 

@@ -122,7 +122,7 @@ def test_no_feature_of_a_call_separates(warehouse: Warehouse) -> None:
 
 def views(warehouse: Warehouse) -> tuple[FeatureView, ...]:
     """The domain's feature views."""
-    return load_views(warehouse.domain, warehouse.settings.dbt_target / "manifest.json")
+    return load_views(warehouse.domain, warehouse.settings.dbt_manifest)
 
 
 def training_rows(warehouse: Warehouse) -> pd.DataFrame:

@@ -137,7 +137,7 @@ def test_a_feature_is_what_its_definition_says(
     warehouse: Warehouse, streams: dict[str, list[Event]], sample: list[Event], check: Check
 ) -> None:
     """An event counts from just after it was known until the tail has passed the time at which it happened."""
-    plan = load_plan(warehouse.domain, warehouse.settings.dbt_target / "manifest.json")
+    plan = load_plan(warehouse.domain, warehouse.settings.dbt_manifest)
     (view,) = (one for one in plan.views if one.name == check.view)
     (feature,) = (one for one in view.features if one.name == check.feature and isinstance(one, WindowFeature))
     span, key = view.spans[feature.span], view.join_key

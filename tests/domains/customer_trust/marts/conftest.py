@@ -38,6 +38,7 @@ class Home:
         return dbt.DbtProject(
             folder=self.settings.dbt_project,
             target=self.settings.dbt_target,
+            manifest=self.settings.dbt_manifest,
             marts=self.settings.marts,
             entries=self.settings.entries,
             environment=environment(self.settings),
