@@ -104,7 +104,7 @@ def _skops() -> Any:
     warning, a thousand lines of the task's log.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")
         import skops.io  # noqa: PLC0415
 
     return skops.io

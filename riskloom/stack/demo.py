@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from riskloom.access import METRICS, create_key
@@ -57,8 +58,6 @@ class DemoPlan:
         size: How much is simulated of each; what its declaration says by default.
         live_events: Events sent to the scoring service for each, at most.
         connections: Over how many connections at once.
-        side_by_side: So many domains are taken through at once. With several, Airflow's components may meet SQLite's
-            one writer so often that they give up; on two cores little time would be gained.
     """
 
     data: str
@@ -68,7 +67,6 @@ class DemoPlan:
     size: DemoSize | None = None
     live_events: int = 600
     connections: int = 4
-    side_by_side: int = 1
 
 
 @dataclass(slots=True)
@@ -133,6 +131,7 @@ class Demo:
         self.progress = progress
         self.supervisor = Supervisor(home=settings.home, project=settings.project)
         self.api_key = ""
+        self._building = Lock()
 
     def run(self) -> list[DomainResult]:
         """
@@ -201,7 +200,8 @@ class Demo:
         )
 
     def _take_all_through(self, results: Sequence[DomainResult]) -> None:
-        pool = ThreadPoolExecutor(self.plan.side_by_side, thread_name_prefix="demo")
+        # Two: while one is built and trained, which takes both cores, the other is monitored and scored.
+        pool = ThreadPoolExecutor(2, thread_name_prefix="demo")
         try:
             for done in [pool.submit(self._take_through, result) for result in results]:
                 done.result()
@@ -224,16 +224,17 @@ class Demo:
         features, training, monitoring, *others = (f"{result.domain.name}__{stage}" for stage in stages(result.domain))
         # Only the first is triggered: each DAG announces what it made, and that starts the next. Monitoring is let run
         # once features are announced, which would start it as well, before there is a champion to watch.
-        for dag in (training, *others, features):
-            airflow.unpause(dag)
-        self._follow(features, airflow.trigger(features, {}), result, airflow)
-        airflow.unpause(monitoring)
-        for dag in others:
-            self._follow(dag, airflow.wait_for_run(dag, _ASSET_SECONDS), result, airflow)
-        self._read_watches(result)
-        self._read_assessments(result)
-        self._follow(training, airflow.wait_for_run(training, _ASSET_SECONDS), result, airflow)
-        self._read_champion(result)
+        with self._building:
+            for dag in (training, *others, features):
+                airflow.unpause(dag)
+            self._follow(features, airflow.trigger(features, {}), result, airflow)
+            airflow.unpause(monitoring)
+            for dag in others:
+                self._follow(dag, airflow.wait_for_run(dag, _ASSET_SECONDS), result, airflow)
+            self._read_watches(result)
+            self._read_assessments(result)
+            self._follow(training, airflow.wait_for_run(training, _ASSET_SECONDS), result, airflow)
+            self._read_champion(result)
         self._follow(monitoring, airflow.wait_for_run(monitoring, _ASSET_SECONDS), result, airflow)
         self._read_verdict(result)
 
