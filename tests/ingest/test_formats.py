@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
+import random
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from riskloom.errors import ContractError
 from riskloom.ingest import RefusedFilesError
 from tests.ingest.conftest import CLOCK, Laboratory, assert_adds_up
 
+NOISE = random.Random(1).randbytes(50_000)  # the same in each process that collects the tests
 HEADER = "reading_id,amount,count,level,is_ok,kind,effective_at,observed_at\n"
 CSV = HEADER + (
     "r1,57.16,3,0.5,true,hot,2026-01-01T10:00:00Z,2026-01-01T10:00:05Z\n"
@@ -100,8 +101,8 @@ def test_header_only_is_a_file_without_rows(laboratory: Laboratory) -> None:
         ("junk.csv", bytes(range(256)) * 4, "expected UTF-8 text, found binary content"),
         ("utf16.csv", CSV.encode("utf-16"), "expected UTF-8 text, found binary content"),
         ("junk.parquet", b"not parquet at all", "expected Parquet"),
-        ("cut.parquet", b"PAR1" + os.urandom(64), "expected Parquet"),
-        ("cut.csv.gz", gzip.compress(os.urandom(50_000).hex().encode())[:9_000], "found a damaged file"),
+        ("cut.parquet", b"PAR1" + bytes(64), "expected Parquet"),
+        ("cut.csv.gz", gzip.compress(NOISE.hex().encode())[:9_000], "found a damaged file"),
         ("plain.csv.gz", CSV.encode(), "expected gzip of UTF-8 text"),
         ("array.json", b'[{"reading_id": "r1"}]', "amount: expected a column of this name, found nothing"),
         (
