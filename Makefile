@@ -34,7 +34,7 @@ demo: setup ## Data to live decisions in one go; ONCE=1 stops at the end, DOMAIN
 	@$(BIN)/riskloom demo $(DEMO_OPTIONS)
 
 test: setup test-tools ## Run every test in WORKERS=2 processes; ARGS="-k name" is passed on to pytest
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 up: setup ## Start Airflow, the scoring service and the drift dashboard in the background
 	@$(BIN)/riskloom up

@@ -9,29 +9,36 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
+from xdist.scheduler import LoadScopeScheduling
 
 from riskloom.settings import PATIENT_THREADS, PROJECT_ROOT, Settings
 from tests.browser.screens import chromium, new_page
 
 os.environ.update({**PATIENT_THREADS, **os.environ})
 
-TESTS = Path(__file__).parent
-
 #: Public data beside the checkout; a user's machine does not have it, CI does.
 REFERENCE_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    Skip a test whose tool is missing, saying so; with ``CI=true`` let it fail instead.
+class FolderScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Where several processes share the work, each gets whole folders: their tests share fixtures that take minutes."""
 
-    The tests of a folder stay together where several processes share the work: they share fixtures that take minutes.
-    """
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0].rpartition("/")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling:
+    """Choose the scheduling of several processes."""
+    return FolderScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip a test whose tool is missing, saying so; with ``CI=true`` let it fail instead."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.parent.relative_to(TESTS).as_posix()))
         missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if shutil.which(tool) is None]
         if not missing:
             continue
