@@ -41,7 +41,7 @@ def test_unit_tests_run_where_they_are_asked_for(at_once: Home, in_steps: Steps)
 
 
 def test_a_variable_that_is_missing_is_named(at_once: Home, tmp_path: Path) -> None:
-    """Without as_of there is no honest state to publish; dbt stops and says which variable to pass."""
+    """Without as_of there is no honest state to publish; dbt stops and says what to set or pass."""
     done = subprocess.run(
         [
             *dbt.COMMAND,
@@ -58,4 +58,4 @@ def test_a_variable_that_is_missing_is_named(at_once: Home, tmp_path: Path) -> N
         check=False,
     )
     assert done.returncode != 0
-    assert "the variable as_of is missing" in done.stdout
+    assert "RISKLOOM_AS_OF is missing; set it, or pass --vars '{as_of:" in done.stdout

@@ -127,7 +127,7 @@ class Project:
 
     def expected(self, world: World) -> dict[tuple[str, int], dict[str, Any]]:
         """The rows by their definition."""
-        truth = Truth(world, load_plan(self.home.domain, self.home.project.manifest))
+        truth = Truth(world, load_plan(self.home.domain, dbt.publish_manifest(self.home.project)))
         view = next(view for view in truth.plan.views if view.name == VIEW)
         return {(entity, at): truth.features(view, entity, at) for entity, at in truth.points(view, END)}
 
@@ -196,4 +196,4 @@ def test_a_wrong_declaration_is_refused_before_anything_is_built(
     assert done.returncode != 0
     assert f"everything.yml: models.{project.mart}.{message}" in done.stdout
     with pytest.raises(CatalogError, match=r"everything\.yml: models\.\w+__everything\."):
-        load_views(domain, project.home.project.manifest)
+        load_views(domain, dbt.publish_manifest(project.home.project))
