@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +115,33 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL on a free loopback port, as a user without rights; gives its URL without a database."""
+    pytest.importorskip("psycopg2", reason="needs psycopg2, which is not installed (uv sync)")
+    port, folder = free_port(), Path(tempfile.mkdtemp(prefix="riskloom-postgres-"))
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    if user is not None:
+        shutil.chown(folder, user)
+    data = folder / "data"
+    subprocess.run(
+        ["initdb", "-D", data, "-U", "ledger", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync"],
+        cwd=folder, user=user, check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    with (folder / "postgres.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-c", "fsync=off"],
+            cwd=folder, user=user, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        wait_for_port(port, process, seconds=30)
+        yield f"postgresql://ledger@127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)  # its fast shutdown: open connections are ended
+        process.wait(timeout=20)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@
 set -eu
 
 missing=""
-for pair in redis-server:redis-server chromium:chromium; do
+for pair in redis-server:redis-server chromium:chromium postgres:postgresql; do
     program=${pair%%:*}
     package=${pair#*:}
     command -v "$program" >/dev/null 2>&1 || missing="$missing $package"

@@ -1,0 +1,47 @@
+"""The tables of the ledger, a module a group."""
+
+from riskloom.ledger.schema.base import Base, Instant, Money, from_microseconds, to_microseconds
+from riskloom.ledger.schema.bookkeeping import AuditEvent, AuditHead, IdempotencyKey, Lease, OutboxFile
+from riskloom.ledger.schema.cases import Case, CaseEvent, CaseLink, CaseState, LinkKind, Note
+from riskloom.ledger.schema.controls import (
+    Approval,
+    EntityList,
+    ListEntry,
+    ListKind,
+    RuleStage,
+    RuleStageChange,
+    RuleVersion,
+)
+from riskloom.ledger.schema.decisions import Alert, Decision, DecisionCount
+from riskloom.ledger.schema.labels import Label, Provenance
+
+__all__ = [
+    "Alert",
+    "Approval",
+    "AuditEvent",
+    "AuditHead",
+    "Base",
+    "Case",
+    "CaseEvent",
+    "CaseLink",
+    "CaseState",
+    "Decision",
+    "DecisionCount",
+    "EntityList",
+    "IdempotencyKey",
+    "Instant",
+    "Label",
+    "Lease",
+    "LinkKind",
+    "ListEntry",
+    "ListKind",
+    "Money",
+    "Note",
+    "OutboxFile",
+    "Provenance",
+    "RuleStage",
+    "RuleStageChange",
+    "RuleVersion",
+    "from_microseconds",
+    "to_microseconds",
+]

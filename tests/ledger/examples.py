@@ -1,0 +1,55 @@
+"""Rows and records that tests of the ledger start from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
+DOMAIN = "some_domain"
+
+
+def case_row(case_id: str, **changes: Any) -> dict[str, Any]:
+    """A case that is open, by column."""
+    return {
+        "case_id": case_id,
+        "domain": DOMAIN,
+        "entity": "somebody",
+        "state": "open",
+        "priority": Decimal(10),
+        "opened_at": NOW,
+        "sla_due_at": NOW,
+        "assignee": None,
+        "claimed_at": None,
+        "snoozed_until": None,
+        "merged_into": None,
+        "closed_at": None,
+        "verdict": None,
+        "version": 1,
+        **changes,
+    }
+
+
+def record(number: int, *, day: str = "2026-03-01", **changes: Any) -> dict[str, Any]:
+    """A decision as the outbox keeps it."""
+    return {
+        "decision_id": f"d-{number}",
+        "domain": DOMAIN,
+        "subject": f"s-{number}",
+        "entity": f"e-{number % 7}",
+        "amount": "12.50",
+        "effective_at": f"{day}T09:59:59.000000Z",
+        "decided_at": f"{day}T10:00:00.{number % 1_000_000:06d}Z",
+        "score": 0.25,
+        "outcome": "review" if number % 5 == 0 else "approve",
+        "basis": "score",
+        "reasons": [],
+        "model_version": "1",
+        "features": {"amount": 12.5, "count_7d": None},
+        "freshness": {"customer": {"observed_at": None, "age_seconds": None, "status": "missing"}},
+        "degraded": True,
+        "latency_ms": 3.25,
+        "event": {"transaction_id": f"s-{number}", "amount": "12.50"},
+        **changes,
+    }
