@@ -117,6 +117,22 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(timeout=20)
 
 
+def wait_for_postgres(port: int, seconds: float) -> None:
+    """Wait until PostgreSQL takes connections: it listens before that."""
+    import psycopg2  # noqa: PLC0415 - not everybody has it
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg2.connect(host="127.0.0.1", port=port, user="ledger", dbname="postgres").close()
+        except psycopg2.OperationalError as error:
+            if time.monotonic() > deadline:
+                pytest.fail(f"PostgreSQL took no connection within {seconds:.0f} s: {error}")
+            time.sleep(0.05)
+        else:
+            return
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A real PostgreSQL on a free loopback port, as a user without rights; gives its URL without a database."""
@@ -137,6 +153,7 @@ def postgres_server() -> Iterator[str]:
         )  # fmt: skip
     try:
         wait_for_port(port, process, seconds=30)
+        wait_for_postgres(port, seconds=30)
         yield f"postgresql://ledger@127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)  # its fast shutdown: open connections are ended
