@@ -2,10 +2,10 @@
 
 from riskloom.ingest.files import ingest_files
 from riskloom.ingest.landing import LandingCheck, TableCheck, check_landing, prepare_landing, watermark
-from riskloom.ingest.pseudonyms import ensure_pseudonym_key, pseudonym
 from riskloom.ingest.report import FileReport, IngestReport, RefusedFilesError
 from riskloom.ingest.schema import arrow_schema
 from riskloom.ingest.simulation import SimulationPlan, SimulationReport, Stretch, stretches, write_simulation
+from riskloom.pseudonyms import ensure_pseudonym_key, pseudonym
 
 __all__ = [
     "FileReport",

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riskloom.errors import ConfigError, SignatureError
+from riskloom.keyfile import write_once
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -39,11 +39,11 @@ def ensure_signing_key(keys: Path) -> Ed25519PrivateKey:
         pem = Ed25519PrivateKey.generate().private_bytes(
             form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
         )
-        _write_once(path, pem, mode=0o600)
+        write_once(path, pem, mode=0o600)
     key = _read_private(path)
     public = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
     if not (keys / PUBLIC_KEY).exists():
-        _write_once(keys / PUBLIC_KEY, public, mode=0o644)
+        write_once(keys / PUBLIC_KEY, public, mode=0o644)
     return key
 
 
@@ -109,18 +109,3 @@ def _read_private(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError(f"{path}: expected an Ed25519 key, found {type(key).__name__}")
     return key
-
-
-def _write_once(path: Path, content: bytes, *, mode: int) -> None:
-    """Put a whole file in place unless one is there: who comes second keeps the first one's."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return  # another process made the key in the meantime; its key is the one everybody reads
-    finally:
-        draft.unlink()
