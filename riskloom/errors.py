@@ -19,7 +19,12 @@ RiskloomError
 ├── TrainingError            a model that cannot be trained from what there is
 ├── RegistryError            a model version that is missing or in the wrong state
 │   └── SignatureError       a model whose bytes are not the ones that were signed
-├── LedgerError              a decision that could not be written down
+├── LedgerError              something that the ledger could not keep or does not hold
+│   ├── NotInLedgerError     a decision, case, alert or label that is not there
+│   ├── RefusedStepError     a step that the state of a case or label does not allow
+│   ├── StaleError           a case that changed since it was seen
+│   ├── TakenError           a case that somebody else works on
+│   └── RepeatedKeyError     an idempotency key that was used for another command
 └── ServiceError             a process of the stack that did not start, answer or stop
 """
 
@@ -27,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class RiskloomError(Exception):
@@ -132,7 +138,44 @@ class SignatureError(RegistryError):
 
 
 class LedgerError(RiskloomError):
-    """A decision that could not be written down, and so must not be answered."""
+    """Something that the ledger could not keep or does not hold; a decision that was not kept must not be answered."""
+
+
+class NotInLedgerError(LedgerError):
+    """A decision, case, alert or label that is not there."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind, self.name = kind, name
+        super().__init__(f"no {kind} {name!r} in the ledger")
+
+
+class RefusedStepError(LedgerError):
+    """A step that the state of a case or label does not allow."""
+
+
+class StaleError(LedgerError):
+    """A case that changed since it was seen; ``changes`` says how, one text a step."""
+
+    def __init__(self, case_id: str, seen: int, present: int, changes: Sequence[str]) -> None:
+        self.case_id, self.seen, self.present, self.changes = case_id, seen, present, tuple(changes)
+        since = "; ".join(changes) or "nothing: that version was never there"
+        super().__init__(f"case {case_id}: expected version {seen}, found {present}; since then: {since}")
+
+
+class TakenError(LedgerError):
+    """A case that somebody else works on: who, and since when."""
+
+    def __init__(self, case_id: str, assignee: str, claimed_at: datetime) -> None:
+        self.case_id, self.assignee, self.claimed_at = case_id, assignee, claimed_at
+        super().__init__(f"case {case_id}: taken by {assignee} at {claimed_at.isoformat(timespec='seconds')}")
+
+
+class RepeatedKeyError(LedgerError):
+    """An idempotency key that was used for another command."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"idempotency key {key!r}: expected the command it was first used for, found another")
 
 
 class ServiceError(RiskloomError):

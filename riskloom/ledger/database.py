@@ -79,8 +79,9 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """A transaction that writes: committed at the end of the block, taken back where it raises."""
-    with Session(engine.execution_options(**{_WRITES: True})) as session, session.begin():
+    """A transaction that writes: committed at the end of the block, taken back where it raises; rows stay readable."""
+    engine = engine.execution_options(**{_WRITES: True})
+    with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
