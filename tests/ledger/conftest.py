@@ -58,6 +58,15 @@ def ledger(ledger_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def sqlite_ledger(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
+    """An empty ledger on SQLite."""
+    shutil.copy(sqlite_template, tmp_path / "sqlite.db")
+    engine = open_database(sqlite_url(tmp_path / "sqlite.db"))
+    yield engine
+    engine.dispose()
+
+
 def _administer(server: str, statement: str) -> None:
     engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

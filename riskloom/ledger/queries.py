@@ -1,0 +1,172 @@
+"""What a console or an API asks: each question runs along an index and gives a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from operator import itemgetter
+from typing import Literal
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from riskloom.errors import NotInLedgerError
+from riskloom.ledger.paging import Order, Page, page
+from riskloom.ledger.schema import Alert, Case, CaseEvent, CaseLink, Decision, DecisionCount, Label, Note
+
+QueueOrder = Literal["priority", "due"]
+
+_NEWEST = Order((Decision.decided_at, Decision.decision_id), is_descending=True)
+_QUEUES = {
+    "priority": Order((Case.priority, Case.case_id), is_descending=True),
+    "due": Order((Case.sla_due_at, Case.case_id)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSummary:
+    """A decision in a list: what is needed to choose one."""
+
+    decision_id: str
+    decided_at: datetime
+    subject: str
+    entity: str | None
+    amount: Decimal | None
+    score: float | None
+    outcome: str
+    basis: str
+    model_version: str
+    is_degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """Everything that belongs to a case, but for its timeline."""
+
+    case: Case
+    alerts: tuple[Alert, ...]
+    notes: tuple[Note, ...]
+    links: tuple[CaseLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """How many decisions of a day (UTC) had an outcome."""
+
+    day: str
+    outcome: str
+    decisions: int
+
+
+_SUMMARY = [getattr(Decision, name) for name in DecisionSummary.__slots__]
+
+
+def find_decisions(
+    session: Session,
+    domain: str,
+    *,
+    subject: str | None = None,
+    entity: str | None = None,
+    outcome: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[DecisionSummary]:
+    """
+    Decisions of a domain, newest first.
+
+    Args:
+        session: Of a reading transaction.
+        domain: Whose.
+        subject: Only of this subject.
+        entity: Only of this entity.
+        outcome: Only with this outcome.
+        since: Decided from here on; timezone-aware.
+        until: Decided before this instant.
+        cursor: Of the page before.
+        limit: Most rows.
+    """
+    statement = select(*_SUMMARY).where(Decision.domain == domain)
+    equal = ((Decision.subject, subject), (Decision.entity, entity), (Decision.outcome, outcome))
+    statement = statement.where(*(column == value for column, value in equal if value is not None))
+    if since is not None:
+        statement = statement.where(Decision.decided_at >= since)
+    if until is not None:
+        statement = statement.where(Decision.decided_at < until)
+    return page(session, statement, _NEWEST, cursor=cursor, limit=limit, make=lambda row: DecisionSummary(*row))
+
+
+def get_decision(session: Session, decision_id: str) -> Decision:
+    """A decision whole; raises NotInLedgerError."""
+    decision = session.get(Decision, decision_id)
+    if decision is None:
+        raise NotInLedgerError("decision", decision_id)
+    return decision
+
+
+def case_queue(
+    session: Session,
+    domain: str,
+    *,
+    at: datetime,
+    order: QueueOrder = "priority",
+    assignee: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Case]:
+    """
+    Open cases of a domain: the largest expected loss first, or the nearest deadline; snoozed ones when it is time.
+
+    Args:
+        session: Of a reading transaction.
+        domain: Whose.
+        at: The time, timezone-aware.
+        order: What comes first.
+        assignee: Only this person's.
+        cursor: Of the page before.
+        limit: Most rows.
+    """
+    columns = _QUEUES[order].columns
+    is_awake = or_(Case.snoozed_until.is_(None), Case.snoozed_until <= at)
+    statement = select(Case, *columns).where(Case.domain == domain, Case.closed_at.is_(None), is_awake)
+    if assignee is not None:
+        statement = statement.where(Case.assignee == assignee)
+    return page(session, statement, _QUEUES[order], cursor=cursor, limit=limit, make=itemgetter(0))
+
+
+def case_file(session: Session, case_id: str) -> CaseFile:
+    """A case with its alerts, notes and links; raises NotInLedgerError."""
+    case = session.get(Case, case_id)
+    if case is None:
+        raise NotInLedgerError("case", case_id)
+    alerts = session.scalars(select(Alert).where(Alert.case_id == case_id).order_by(Alert.raised_at, Alert.alert_id))
+    notes = session.scalars(select(Note).where(Note.case_id == case_id).order_by(Note.written_at, Note.note_id))
+    links = session.scalars(select(CaseLink).where(or_(CaseLink.case_id == case_id, CaseLink.other_id == case_id)))
+    return CaseFile(case, tuple(alerts), tuple(notes), tuple(links))
+
+
+def case_timeline(session: Session, case_id: str, *, cursor: str | None = None, limit: int = 100) -> Page[CaseEvent]:
+    """What happened to a case, from the beginning."""
+    statement = select(CaseEvent, CaseEvent.version).where(CaseEvent.case_id == case_id)
+    return page(session, statement, Order((CaseEvent.version,)), cursor=cursor, limit=limit, make=itemgetter(0))
+
+
+def labels_of(session: Session, domain: str, subject: str, *, as_of: datetime | None = None) -> Sequence[Label]:
+    """Every statement about a subject that was known at a time, the newest first: it is the one that holds."""
+    statement = select(Label).where(Label.domain == domain, Label.subject == subject)
+    if as_of is not None:
+        statement = statement.where(Label.observed_at <= as_of)
+    return session.scalars(statement.order_by(Label.observed_at.desc(), Label.label_id.desc())).all()
+
+
+def count_by_day(session: Session, domain: str, *, first: date, last: date) -> list[DayCount]:
+    """How many decisions had which outcome, for each day (UTC) from the first to the last."""
+    statement = (
+        select(DecisionCount.day, DecisionCount.outcome, DecisionCount.decisions)
+        .where(DecisionCount.domain == domain, DecisionCount.day.between(first.isoformat(), last.isoformat()))
+        .order_by(DecisionCount.day, DecisionCount.outcome)
+    )
+    return [DayCount(*row) for row in session.execute(statement).tuples()]
