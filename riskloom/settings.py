@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     online_store: Literal["sqlite", "redis"] = "sqlite"
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
 
+    ledger_url: SecretStr | None = Field(
+        default=None, description="The ledger's database, postgresql://…; by default SQLite in ledger.db."
+    )
+
     host: str = Field(default="127.0.0.1", description="The address services listen on.")
     scoring_port: int = 3000
     airflow_port: int = 8080
@@ -116,6 +120,16 @@ class Settings(BaseSettings):
         return self.home / "decisions"
 
     @property
+    def ledger(self) -> Path:
+        """The ledger's SQLite file, where no other database is set."""
+        return self.home / "ledger.db"
+
+    @property
+    def audit_anchor(self) -> Path:
+        """The signed end of the ledger's audit chain."""
+        return self.home / "audit" / "anchor.json"
+
+    @property
     def entries(self) -> Path:
         """When each event entered the live windows, JSON lines, ``<domain>/*.jsonl``."""
         return self.home / "entries"
@@ -183,4 +197,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "FEAST_USAGE": "False",
     }
+    if settings.ledger_url is not None:
+        shared["RISKLOOM_LEDGER_URL"] = settings.ledger_url.get_secret_value()
     return {**os.environ, **shared}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +16,14 @@ from riskloom.errors import ConfigError
 from riskloom.settings import Settings, environment
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from riskloom.features import StoreLocation
     from riskloom.features.dbt import DbtProject
+    from riskloom.ledger.audit import AuditTrail
+    from riskloom.ledger.replay import Replay
+    from riskloom.ledger.schema import Decision
+    from riskloom.ledger.shipping import Shipper
     from riskloom.monitoring import Source
     from riskloom.registry import ModelStore
     from riskloom.training.pipeline import FeatureSource
@@ -70,6 +80,65 @@ def feature_source(settings: Settings, domain: Domain) -> FeatureSource:
     from riskloom.training.pipeline import FeatureSource  # noqa: PLC0415
 
     return FeatureSource(domain, dbt_project(settings).manifest, store_location(settings), settings.marts)
+
+
+def ledger_engine(settings: Settings) -> Engine:
+    """The ledger's database, without a look at its tables."""
+    from riskloom.ledger.database import open_database, sqlite_url  # noqa: PLC0415
+
+    url = settings.ledger_url
+    return open_database(sqlite_url(settings.ledger) if url is None else url.get_secret_value())
+
+
+def audit_trail(settings: Settings) -> AuditTrail:
+    """The writing end of the audit chain."""
+    from riskloom.ledger.audit import AuditTrail, ensure_audit_key  # noqa: PLC0415
+
+    return AuditTrail(ensure_audit_key(settings.keys), settings.audit_anchor)
+
+
+def shipper(settings: Settings, domains: Mapping[str, Domain]) -> Shipper:
+    """Ships this home's decisions to the ledger."""
+    from riskloom.ledger.records import Alerting  # noqa: PLC0415
+    from riskloom.ledger.shipping import Shipper  # noqa: PLC0415
+
+    alerting = {}
+    for name, domain in domains.items():
+        missed = domain.costs.false_negative
+        # The mildest outcome goes through; every other one is somebody's to look at.
+        outcomes = frozenset(outcome.name for outcome in domain.outcome[1:])
+        alerting[name] = Alerting(outcomes, "amount" if isinstance(missed, str) else Decimal(str(missed)))
+    host = socket.gethostname()
+    return Shipper(
+        ledger_engine(settings),
+        settings.decisions,
+        source=f"{host}:{settings.decisions}",
+        holder=f"{host}:{os.getpid()}",
+        clock=lambda: datetime.now(UTC),
+        alerting=alerting,
+    )
+
+
+def replay_decision(settings: Settings, decision: Decision, domain: Domain) -> Replay:
+    """Make a decision again with the model version that made it; raises where that is not there or was changed."""
+    from riskloom.features import compute_one  # noqa: PLC0415
+    from riskloom.ledger.replay import replay  # noqa: PLC0415
+    from riskloom.policy import choose_outcome  # noqa: PLC0415
+    from riskloom.registry import load_model  # noqa: PLC0415
+
+    model = load_model(model_store(settings), domain.name, decision.model_version)
+    manifest = model.manifest
+    return replay(
+        decision,
+        events=domain.event_table,
+        feature_names=manifest.feature_names,
+        request_features=frozenset(domain.request_features),
+        model=model,
+        compute=lambda event, served: compute_one(domain, event, served),
+        choose=lambda score: (
+            choose_outcome(domain, score, manifest.threshold, is_probability=not manifest.is_unlabelled).name
+        ),
+    )
 
 
 def commit_of(project: Path) -> str:

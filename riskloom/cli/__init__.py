@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from riskloom.cli import assessment, features, ingest, monitoring, registry, serving, stack, training, watch
+from riskloom.cli import assessment, features, ingest, ledger, monitoring, registry, serving, stack, training, watch
 from riskloom.errors import RiskloomError
 from riskloom.settings import PATIENT_THREADS
 
@@ -25,7 +25,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for module in (ingest, features, training, registry, assessment, serving, monitoring, watch, stack):
+    for module in (ingest, features, training, registry, assessment, serving, ledger, monitoring, watch, stack):
         module.register(app)
     return app
 

@@ -4,7 +4,7 @@ from riskloom.features.catch_up import CaughtUp, catch_up
 from riskloom.features.dataset import DecisionSet, TrainingSet, decision_set, training_set
 from riskloom.features.live import EntryLog, LiveWindows, open_live
 from riskloom.features.online import OnlineFeatures, OnlineRow
-from riskloom.features.request import request_features
+from riskloom.features.request import compute_one, request_features
 from riskloom.features.store import StoreLocation, apply, ensure_feature_service, materialise, open_store
 from riskloom.features.views import FeatureView, load_views, mart_path
 
@@ -20,6 +20,7 @@ __all__ = [
     "TrainingSet",
     "apply",
     "catch_up",
+    "compute_one",
     "decision_set",
     "ensure_feature_service",
     "load_views",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from riskloom.catalog import Domain
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 #: The module of a domain's folder that computes them, and its function.
 MODULE = "request_features"
 FUNCTION = "compute"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def request_features(domain: Domain, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
@@ -55,6 +59,35 @@ def request_features(domain: Domain, columns: Mapping[str, NDArray[Any]]) -> dic
         if array.shape != (length,):
             raise FeatureError(f"{domain.name}: {name} has shape {array.shape}, expected ({length},)")
     return result
+
+
+def compute_one(domain: Domain, event: Mapping[str, Any], online: Mapping[str, float]) -> dict[str, float]:
+    """
+    Compute the request features of one event with the code that computes them for training.
+
+    Args:
+        domain: The domain.
+        event: Values by column, in their own types; times are timezone-aware.
+        online: The views' features by name; NaN where one is not known.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    types = {name: column.type for name, column in domain.event_table.columns.items()}
+    columns = {name: _array(types[name], value) for name, value in event.items()}
+    columns |= {name: np.array([value], dtype=np.float64) for name, value in online.items()}
+    return {name: float(array[0]) for name, array in request_features(domain, columns).items()}
+
+
+def _array(kind: str, value: object) -> NDArray[Any]:
+    """One value as the array of length one that request features take."""
+    import numpy as np  # noqa: PLC0415
+
+    if kind == "string":
+        return np.array([value], dtype=object)
+    if isinstance(value, datetime):
+        since = value - _EPOCH
+        return np.array([(since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds], dtype=np.int64)
+    return np.array([float(value) if isinstance(value, bool | int | float | Decimal) else math.nan], dtype=np.float64)
 
 
 def _function(domain: Domain) -> Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]]:

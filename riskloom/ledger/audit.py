@@ -131,3 +131,10 @@ def event_hash(key: bytes, content: Mapping[str, Any]) -> str:
 def hash_at(session: Session, sequence: int) -> str | None:
     """The hash of the event with that number; None where there is none."""
     return session.scalars(select(AuditEvent.hash).where(AuditEvent.sequence == sequence)).one_or_none()
+
+
+def end_of_chain(session: Session) -> Anchor | None:
+    """The last event there is, as an anchor; None where there is none."""
+    statement = select(AuditEvent.sequence, AuditEvent.hash).order_by(AuditEvent.sequence.desc()).limit(1)
+    found = session.execute(statement).tuples().one_or_none()
+    return None if found is None else Anchor(*found)

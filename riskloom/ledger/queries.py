@@ -148,6 +148,12 @@ def case_file(session: Session, case_id: str) -> CaseFile:
     return CaseFile(case, tuple(alerts), tuple(notes), tuple(links))
 
 
+def waiting_alerts(session: Session, domain: str, *, limit: int = 200) -> Sequence[Alert]:
+    """Alerts that have no case yet, the oldest first."""
+    statement = select(Alert).where(Alert.domain == domain, Alert.case_id.is_(None))
+    return session.scalars(statement.order_by(Alert.raised_at, Alert.alert_id).limit(limit)).all()
+
+
 def case_timeline(session: Session, case_id: str, *, cursor: str | None = None, limit: int = 100) -> Page[CaseEvent]:
     """What happened to a case, from the beginning."""
     statement = select(CaseEvent, CaseEvent.version).where(CaseEvent.case_id == case_id)

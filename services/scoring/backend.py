@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from riskloom.catalog import Domain
 from riskloom.features import (
@@ -18,13 +13,11 @@ from riskloom.features import (
     FeatureView,
     OnlineFeatures,
     StoreLocation,
+    compute_one,
     load_views,
     open_live,
-    request_features,
 )
 from riskloom.registry import LoadedModel, ModelStore, load_model, read_record
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class SignedBackend:
@@ -84,18 +77,4 @@ class SignedBackend:
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> dict[str, float]:
         """Compute the request features with the code that computed them for training."""
-        declared = self._domains[domain]
-        types = {name: column.type for name, column in declared.event_table.columns.items()}
-        columns = {name: _array(types[name], value) for name, value in event.items()}
-        columns |= {name: np.array([value], dtype=np.float64) for name, value in online.items()}
-        return {name: float(array[0]) for name, array in request_features(declared, columns).items()}
-
-
-def _array(kind: str, value: object) -> NDArray[Any]:
-    """One value as the array of length one that request features take."""
-    if kind == "string":
-        return np.array([value], dtype=object)
-    if isinstance(value, datetime):
-        since = value - _EPOCH
-        return np.array([(since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds], dtype=np.int64)
-    return np.array([float(value) if isinstance(value, bool | int | float | Decimal) else math.nan], dtype=np.float64)
+        return compute_one(self._domains[domain], event, online)

@@ -191,6 +191,9 @@ class Decider:
         record = {
             **answered,
             "domain": self._domain.name,
+            "entity": event.get(self._domain.subject.group),
+            "amount": _plain(event.get(self._domain.subject.amount)),
+            "effective_at": _plain(event.get("effective_at")),
             "features": dict(zip(names, map(_plain, scored.row.tolist()), strict=True)),
             "freshness": answered["features"],
             "latency_ms": round(seconds * 1000, 3),
