@@ -282,7 +282,7 @@ def test_kill_9_of_writers_and_shippers_loses_and_doubles_nothing(
     shipper(ledger, folder, holder="last", clock=lambda: NOW + timedelta(days=1), on_skipped=skipped.append).ship()
     answered = acknowledged.read_text(encoding="ascii").split()
     found = shipped_ids(ledger)
-    assert len(answered) > 500
+    assert len(answered) > 50
     assert set(answered) <= set(found)
     assert len(found) == len(set(found))
     with reading(ledger) as session:
