@@ -1,0 +1,45 @@
+"""
+Rules as data: a typed condition language, evaluated on a decision's row and, the same, as SQL over a history.
+
+Pure: no database, service or settings. ``docs/rules.md`` describes the language.
+"""
+
+from riskloom.rules.book import RuleBook, load_lists, load_rules
+from riskloom.rules.condition import ConditionError, Evaluation, read_condition
+from riskloom.rules.explain import Reason, outline, reasons, render
+from riskloom.rules.facts import Facts, Member, MemberList
+from riskloom.rules.rule import Rule, facts_of, parse_rule
+from riskloom.rules.ruleset import Hits, RuleSet
+from riskloom.rules.scenario import Scenario, parse_scenario, points_sql
+from riskloom.rules.schema import Schema, schema_of
+from riskloom.rules.to_sql import DUCKDB, Dialect, Table, to_sql
+
+__all__ = [
+    "DUCKDB",
+    "ConditionError",
+    "Dialect",
+    "Evaluation",
+    "Facts",
+    "Hits",
+    "Member",
+    "MemberList",
+    "Reason",
+    "Rule",
+    "RuleBook",
+    "RuleSet",
+    "Scenario",
+    "Schema",
+    "Table",
+    "facts_of",
+    "load_lists",
+    "load_rules",
+    "outline",
+    "parse_rule",
+    "parse_scenario",
+    "points_sql",
+    "read_condition",
+    "reasons",
+    "render",
+    "schema_of",
+    "to_sql",
+]

@@ -1,0 +1,124 @@
+"""All rules and scenarios of a domain, read from its folder and checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from riskloom.catalog import Domain
+from riskloom.errors import CatalogError, ConfigError, Mistake
+from riskloom.rules.document import read_document
+from riskloom.rules.rule import Rule, parse_rule
+from riskloom.rules.ruleset import RuleSet
+from riskloom.rules.scenario import Scenario, parse_scenario
+from riskloom.rules.schema import Schema, nearest
+
+RULES, SCENARIOS, LISTS = "rules", "scenarios", "lists.yml"
+_SUFFIX = ".yml"
+Parsed = TypeVar("Parsed", Rule, Scenario)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """The rules and scenarios of a domain by id, in the order of their ids."""
+
+    rules: Mapping[str, Rule]
+    scenarios: Mapping[str, Scenario]
+
+    def rule(self, name: str) -> Rule:
+        """
+        One rule.
+
+        Raises:
+            ConfigError: There is none of this name.
+        """
+        if name not in self.rules:
+            raise ConfigError(f"rule: expected {nearest(name, self.rules)}, found {name!r}")
+        return self.rules[name]
+
+    def compiled(self) -> RuleSet:
+        """All of them, ready for decisions."""
+        return RuleSet(self.rules.values(), self.scenarios.values())
+
+
+def load_lists(domain: Domain) -> dict[str, str]:
+    """
+    The lists that a domain declares in ``lists.yml``, to what each of them holds.
+
+    Raises:
+        CatalogError: The file has something else.
+    """
+    path = domain.folder / LISTS
+    if not path.is_file():
+        return {}
+    document = read_document(path.read_text(encoding="utf-8"), _shown(path))
+    wrong = [
+        document.mistake((name,), "what the list holds, in a few words", repr(text))
+        for name, text in document.content.items()
+        if not isinstance(text, str) or not name.isidentifier()
+    ]
+    if wrong:
+        raise CatalogError(wrong)
+    return dict(document.content)
+
+
+def load_rules(folder: Path, schema: Schema) -> RuleBook:
+    """
+    Read ``rules/*.yml`` and ``scenarios/*.yml`` below a domain's folder.
+
+    Raises:
+        CatalogError: Some of them are wrong; every mistake of every file is listed.
+    """
+    mistakes: list[Mistake] = []
+    rules = dict(_parsed(folder / RULES, lambda text, file: parse_rule(text, file=file, schema=schema), mistakes))
+    if mistakes:  # a scenario of rules that could not be read would seem to name rules that are not there
+        raise CatalogError(mistakes)
+    scenarios = dict(
+        _parsed(
+            folder / SCENARIOS,
+            lambda text, file: parse_scenario(text, file=file, schema=schema, rules=rules),
+            mistakes,
+        )
+    )
+    mistakes.extend(
+        Mistake(_shown(folder / SCENARIOS / f"{name}{_SUFFIX}"), "id", "an id that no rule has", repr(name))
+        for name in scenarios.keys() & rules.keys()
+    )
+    if mistakes:
+        raise CatalogError(mistakes)
+    return RuleBook(rules, scenarios)
+
+
+def _parsed(folder: Path, parse: Callable[[str, str], Parsed], mistakes: list[Mistake]) -> Iterator[tuple[str, Parsed]]:
+    """Each file's rule or scenario by its id; what is wrong goes to ``mistakes``."""
+    owners: dict[str, str] = {}
+    for path in sorted(folder.glob("*")):
+        file = _shown(path)
+        if path.suffix != _SUFFIX:
+            mistakes.append(
+                Mistake(file, "(file name)", f"a name that ends with {_SUFFIX}", path.suffix or "no ending")
+            )
+            continue
+        try:
+            found = parse(path.read_text(encoding="utf-8"), file)
+        except UnicodeDecodeError as error:
+            mistakes.append(Mistake(file, "(whole file)", "UTF-8", str(error)))
+            continue
+        except CatalogError as error:
+            mistakes.extend(error.mistakes)
+            continue
+        if found.id in owners:
+            mistakes.append(
+                Mistake(file, "id", "an id that no other file has", f"{found.id!r}, as in {owners[found.id]}")
+            )
+        elif found.id != path.stem:
+            mistakes.append(Mistake(file, "id", f"the file's name {path.stem!r}", repr(found.id)))
+        owners.setdefault(found.id, file)
+        yield found.id, found
+
+
+def _shown(path: Path) -> str:
+    """A path as a mistake shows it: from the domain's folder on, the same on every machine."""
+    return "/".join(path.parts[-3:])

@@ -1,0 +1,94 @@
+"""Many rules, compiled together and evaluated on one row at a time: the hot path of a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from riskloom.rules.evaluate import Compiler
+from riskloom.rules.facts import Facts
+from riskloom.rules.row import RowReader
+from riskloom.rules.rule import Rule
+from riskloom.rules.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """
+    What the rules say of one row.
+
+    Attributes:
+        rules: Ids of the rules that hit, in the order of the set.
+        forced: Outcomes that rules or scenarios force, each once.
+        forbidden: Outcomes that rules forbid, each once.
+        points: By scenario, the sum of its rules that hit.
+        alerts: Scenarios that reached their alert, and not their interdiction.
+        interdictions: Scenarios that reached their interdiction.
+    """
+
+    rules: tuple[str, ...]
+    forced: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    points: Mapping[str, float]
+    alerts: tuple[str, ...]
+    interdictions: tuple[str, ...]
+
+
+class RuleSet:
+    """
+    Rules and scenarios, compiled together so that what several rules compute is computed once for a row.
+
+    Args:
+        rules: Evaluated in this order.
+        scenarios: Of these rules.
+    """
+
+    def __init__(self, rules: Iterable[Rule], scenarios: Iterable[Scenario] = ()) -> None:
+        self._rules = tuple(rules)
+        self._scenarios = tuple(scenarios)
+        compiler = Compiler(rule.condition for rule in self._rules)
+        self._tests = tuple((index, compiler.is_true(rule.condition)) for index, rule in enumerate(self._rules))
+        self._reader = RowReader.of(compiler)
+
+    def evaluate(self, facts: Facts) -> Hits:
+        """
+        Evaluate every rule on one row; an unknown condition is no hit.
+
+        Raises:
+            ContractError: A value of the event has another type than its column.
+        """
+        row = self._reader.read(facts)
+        hit = [self._rules[index].declaration for index, is_true in self._tests if is_true(row)]
+        rules = tuple(declaration.id for declaration in hit)
+        effects = [declaration.outcome for declaration in hit if declaration.outcome is not None]
+        forced = [effect.force for effect in effects if effect.force is not None]
+        forbidden = [effect.forbid for effect in effects if effect.forbid is not None]
+        points = self._points(frozenset(rules))
+        alerts, interdictions = [], []
+        for scenario in self._scenarios:
+            declaration, reached = scenario.declaration, points[scenario.id]
+            if reached >= declaration.interdiction.points:
+                interdictions.append(scenario.id)
+                forced.append(declaration.interdiction.force)
+            elif reached >= declaration.alert.points:
+                alerts.append(scenario.id)
+                forced.append(declaration.alert.force)
+        return Hits(
+            rules=rules,
+            forced=tuple(dict.fromkeys(forced)),
+            forbidden=tuple(dict.fromkeys(forbidden)),
+            points=points,
+            alerts=tuple(alerts),
+            interdictions=tuple(interdictions),
+        )
+
+    def _points(self, hit: frozenset[str]) -> dict[str, float]:
+        """Sums in the order of each scenario's file, so that they are those of its SQL to the last bit."""
+        points = {}
+        for scenario in self._scenarios:
+            total = 0.0
+            for each in scenario.contributions:
+                if each.rule in hit:
+                    total += each.points
+            points[scenario.id] = total
+        return points
