@@ -8,7 +8,19 @@ import sys
 import typer
 from rich.console import Console
 
-from riskloom.cli import assessment, features, ingest, ledger, monitoring, registry, serving, stack, training, watch
+from riskloom.cli import (
+    assessment,
+    features,
+    ingest,
+    ledger,
+    monitoring,
+    registry,
+    rules,
+    serving,
+    stack,
+    training,
+    watch,
+)
 from riskloom.errors import RiskloomError
 from riskloom.settings import PATIENT_THREADS
 
@@ -25,7 +37,8 @@ def build_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for module in (ingest, features, training, registry, assessment, serving, ledger, monitoring, watch, stack):
+    modules = (ingest, features, rules, training, registry, assessment, serving, ledger, monitoring, watch, stack)
+    for module in modules:
         module.register(app)
     return app
 

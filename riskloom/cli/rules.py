@@ -1,0 +1,76 @@
+"""Commands for rules."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from riskloom.catalog import Domain, load_catalog, load_domain
+from riskloom.cli.features import Slug
+from riskloom.errors import CatalogError, Mistake
+from riskloom.rules import RuleBook, Schema, Table, load_lists, load_rules, outline, schema_of, to_sql
+from riskloom.settings import Settings, load_settings
+from riskloom.sql import Parameters
+from riskloom.wiring import dbt_project
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    rules = typer.Typer(help="Check the rules of domains and explain them.", no_args_is_help=True)
+    rules.command()(check)
+    rules.command()(explain)
+    app.add_typer(rules, name="rules")
+
+
+def check(
+    domain_name: Annotated[str | None, typer.Argument(metavar="[DOMAIN]", help="All of them by default.")] = None,
+) -> None:
+    """Read every rule, scenario and example; ends with code 2 and all mistakes where one does not hold."""
+    settings, console = load_settings(), Console(highlight=False)
+    domains = load_catalog().values() if domain_name is None else [load_domain(domain_name)]
+    mistakes: list[Mistake] = []
+    for domain in domains:
+        try:
+            book, _ = _book(domain, settings)
+        except CatalogError as error:
+            mistakes.extend(error.mistakes)
+        else:
+            console.print(f"{domain.name}: {_counted(book)}")
+    if mistakes:
+        raise CatalogError(mistakes)
+
+
+def explain(
+    domain_name: Slug, rule_name: Annotated[str, typer.Argument(metavar="RULE", help="The rule's id.")]
+) -> None:
+    """Show a rule's condition as it is understood, and the SQL it is for a history."""
+    console = Console(highlight=False)
+    book, schema = _book(load_domain(domain_name), load_settings())
+    rule = book.rule(rule_name)
+    declared, parameters = rule.declaration, Parameters()
+    effect = f"score {declared.score:g}" if declared.outcome is None else _effect(declared.outcome.model_dump())
+    lines = [f"{rule.id}: {declared.title} ({declared.severity}, {effect})", "", *outline(rule.condition), ""]
+    lines.append(to_sql(rule.condition, Table({name: name for name in schema.fields}, at="at"), parameters))
+    lines += [f"  ${name} = {value!r}" for name, value in parameters.values.items()]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _book(domain: Domain, settings: Settings) -> tuple[RuleBook, Schema]:
+    from riskloom.features import load_views  # noqa: PLC0415
+
+    views = load_views(domain, dbt_project(settings).manifest)
+    schema = schema_of(domain, [name for view in views for name in view.features], load_lists(domain))
+    return load_rules(domain.folder, schema), schema
+
+
+def _counted(book: RuleBook) -> str:
+    examples = [rule.declaration.examples for rule in book.rules.values()]
+    held = sum(len(each.positive) + len(each.negative) for each in examples)
+    return f"{len(book.rules)} rules, {len(book.scenarios)} scenarios, {held} examples hold"
+
+
+def _effect(outcome: dict[str, str | None]) -> str:
+    return ", ".join(f"{verb} {name}" for verb, name in outcome.items() if name is not None)
