@@ -123,7 +123,8 @@ class _Explainer:
             case Call(function="is_missing", arguments=(item,)):
                 return Reason(render(item), f"{no}is_missing", self._actual(item), None)
             case _:
-                return Reason(render(node), "is", self._actual(node), None)
+                actual = self._actual(node)
+                return Reason(render(node), "==", actual, _value(actual))
 
 
 def render(node: Node) -> str:
