@@ -16,6 +16,7 @@ RiskloomError
 │   └── PastReadError        a read at an instant that the state no longer tells apart
 ├── DetectorError            data or a saved state that the outlier detector cannot use
 ├── WatchError               rows that cannot be watched as declared
+├── PolicyError              rules that speak of outcomes a domain does not have
 ├── TrainingError            a model that cannot be trained from what there is
 ├── RegistryError            a model version that is missing or in the wrong state
 │   └── SignatureError       a model whose bytes are not the ones that were signed
@@ -123,6 +124,10 @@ class DetectorError(RiskloomError):
 
 class WatchError(RiskloomError):
     """Rows that cannot be watched as declared: a mart, column or period that is not there."""
+
+
+class PolicyError(RiskloomError):
+    """Rules that speak of outcomes a domain does not have."""
 
 
 class TrainingError(RiskloomError):

@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         return self.keys / "api_keys.json"
 
     @property
+    def release_secret(self) -> Path:
+        """Draws who is released; the same wherever the same events are decided."""
+        return self.keys / "release.key"
+
+    @property
     def decisions(self) -> Path:
         """Decisions as they were answered, JSON lines, ``<domain>/*.jsonl``."""
         return self.home / "decisions"

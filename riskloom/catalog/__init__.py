@@ -1,7 +1,9 @@
 """The declared domains: what each is, read from its folder and checked as a whole."""
 
+from riskloom.catalog.costs import CostTerms, cheapest_between
 from riskloom.catalog.declaration import (
     UNSUPERVISED,
+    AmountShare,
     Assessment,
     Costs,
     Demo,
@@ -10,6 +12,7 @@ from riskloom.catalog.declaration import (
     Label,
     Monitoring,
     Outcome,
+    Policy,
     Serving,
     Subject,
     Training,
@@ -20,7 +23,9 @@ from riskloom.catalog.loader import DOMAINS, load_catalog, load_domain
 __all__ = [
     "DOMAINS",
     "UNSUPERVISED",
+    "AmountShare",
     "Assessment",
+    "CostTerms",
     "Costs",
     "Demo",
     "Domain",
@@ -28,10 +33,12 @@ __all__ = [
     "Label",
     "Monitoring",
     "Outcome",
+    "Policy",
     "Serving",
     "Subject",
     "Training",
     "Watch",
+    "cheapest_between",
     "load_catalog",
     "load_domain",
 ]

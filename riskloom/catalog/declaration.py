@@ -70,28 +70,52 @@ class Gate(_Section):
     reason: str = Field(min_length=20, description="Why this metric and this minimum.")
 
 
+class AmountShare(_Section):
+    """A part of the amount at stake."""
+
+    share_of_amount: Probability
+
+
 class Costs(_Section):
-    """What a decision costs, in the domain's currency."""
+    """What decisions cost, in the domain's currency; each outcome says which part of it falls to it."""
 
     false_negative: Literal["amount"] | Money = Field(description='"amount": the amount at stake is lost.')
-    review: Money = Field(description="One flagged subject, looked at.")
-    friction: Money = Field(description="One honest subject flagged.")
+    minute: Money = Field(description="One minute of the person who looks.")
+    friction: Money = Field(description="An honest subject who is treated as the hardest outcome treats it.")
+    margin: Money | AmountShare = Field(default=0.0, description="Lost with an honest subject who gives up.")
 
 
 class Outcome(_Section):
-    """One answer the scoring service gives; the last whose ``from_score`` is reached applies."""
+    """One answer the scoring service gives, and what it does; what is not said is nothing."""
 
     name: Slug
     description: str = Field(min_length=10)
-    from_score: Literal["threshold"] | Probability = Field(
-        description='A probability, or "threshold": the one that cost least in training.'
-    )
+    prevents: Probability = Field(default=0.0, description="Share of the loss that does not happen after all.")
+    minutes: Money = Field(default=0.0, description="Of a person, for each subject.")
+    friction: Probability = Field(default=0.0, description="Share of the declared friction an honest subject feels.")
+    drop_out: Probability = Field(default=0.0, description="Share of the honest subjects who give up.")
+
+
+class Policy(_Section):
+    """
+    Releases: a few of those who would get the hardest outcome get a milder one, at random.
+
+    What is stopped shows no label, so a model that learns only from what went through learns its own mistakes.
+    """
+
+    release_share: Probability = Field(default=0.0, description="Of those who would get the hardest outcome.")
+    release_max_amount: Money = Field(default=0.0, description="No larger amount is released.")
+    release_per_day: int = Field(default=0, ge=0, description="At most so many a day (UTC) and serving process.")
+    release_to: tuple[Slug, ...] = Field(default=(), description="What they get: the mildest that is not forbidden.")
 
 
 class Serving(_Section):
-    """Answers for what the model cannot know."""
+    """Answers where there is no probability to weigh costs by."""
 
     safe_outcome: Slug = Field(description="When no score can be trusted.")
+    unusual_outcome: Slug = Field(
+        description="What a model that learned without labels may do where its score reaches its threshold."
+    )
 
 
 class Monitoring(_Section):
@@ -209,6 +233,7 @@ class Domain(_Section):
     gate: Gate
     costs: Costs
     outcome: tuple[Outcome, ...] = Field(min_length=2)
+    policy: Policy = Field(default_factory=Policy)
     serving: Serving
     monitoring: Monitoring
     request_features: dict[Slug, Annotated[str, Field(min_length=10)]] = Field(

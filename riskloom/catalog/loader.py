@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from riskloom.catalog.declaration import UNSUPERVISED, Domain
+from riskloom.catalog.outcomes import outcome_misfits
 from riskloom.contracts import TableContract, mistakes_from
 from riskloom.errors import CatalogError, ConfigError, Mistake
 
@@ -102,7 +103,7 @@ def _misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
     if domain.name != domain.folder.name:
         yield "name", f"the folder's name {domain.folder.name!r}", repr(domain.name)
     yield from _table_misfits(domain)
-    yield from _outcome_misfits(domain)
+    yield from outcome_misfits(domain)
     yield from _watch_misfits(domain)
     if domain.gate.without_labels and not UNSUPERVISED & set(domain.training.candidates):
         expected = f"one that needs no labels ({', '.join(sorted(UNSUPERVISED))}), as gate.without_labels says"
@@ -137,25 +138,6 @@ def _column_misfit(table: TableContract, key: str, name: str, types: set[str]) -
         yield key, f"a column of {table.name} ({', '.join(table.columns)})", repr(name)
     elif column.type.split("(")[0] not in types:
         yield key, f"a column of type {' or '.join(sorted(types))}", f"{name!r} of type {column.type}"
-
-
-def _outcome_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
-    names = [outcome.name for outcome in domain.outcome]
-    if len(set(names)) < len(names):
-        yield "outcome.name", "each name once", repr(names)
-    if domain.serving.safe_outcome not in names:
-        yield "serving.safe_outcome", f"an outcome ({', '.join(names)})", repr(domain.serving.safe_outcome)
-    if domain.outcome[0].from_score != 0:
-        yield (
-            "outcome.0.from_score",
-            "0: the first outcome holds from the lowest score",
-            repr(domain.outcome[0].from_score),
-        )
-    if sum(outcome.from_score == "threshold" for outcome in domain.outcome) != 1:
-        yield "outcome.from_score", 'exactly one outcome from "threshold"', repr([o.from_score for o in domain.outcome])
-    numbers = [outcome.from_score for outcome in domain.outcome if outcome.from_score != "threshold"]
-    if numbers != sorted(numbers):
-        yield "outcome.from_score", "scores that rise from outcome to outcome", repr(numbers)
 
 
 def _watch_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:

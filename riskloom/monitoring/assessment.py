@@ -13,7 +13,7 @@ from riskloom.errors import ConfigError
 from riskloom.monitoring.drift import ColumnDrift, compare
 from riskloom.monitoring.findings import conclude, drifted_share, status_of
 from riskloom.monitoring.frames import LABEL, SCORE, Columns, Decisions, MonitoredWindows, columns_of, sample, score_of
-from riskloom.monitoring.performance import Judged, Performance, measure
+from riskloom.monitoring.performance import Judged, Performance, choose, measure
 from riskloom.monitoring.quality import assess as assess_quality
 from riskloom.monitoring.verdict import MonitoringVerdict, WindowBounds
 
@@ -115,7 +115,8 @@ def _judged(domain: Domain, matured: Decisions | None, model: LoadedModel | None
 def _performance(domain: Domain, judged: Judged | None, model: LoadedModel | None, seed: int) -> Performance | None:
     if judged is None or model is None:
         return None
-    return measure(judged, threshold=model.manifest.threshold, costs=domain.costs, currency=domain.currency, seed=seed)
+    chosen = choose(domain, judged, threshold=model.manifest.unusual_from)
+    return measure(domain, judged, chosen, seed=seed)
 
 
 def _bounds(window: Decisions) -> WindowBounds:

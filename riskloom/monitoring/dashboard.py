@@ -111,7 +111,7 @@ def _performance(domain: Domain) -> list[DashboardPanelPlot]:
             _figure("cost_without_model_per_1000", "without a model"),
         ),
         _line(
-            "At the threshold", "Recall and precision", _figure("recall", "recall"), _figure("precision", "precision")
+            "What is flagged", "Recall and precision", _figure("recall", "recall"), _figure("precision", "precision")
         ),
         _line("ROC AUC", None, _figure("roc_auc", "ROC AUC")),
         _line("Calibration error", "Expected calibration error, ten bins", _figure("calibration_error", "error")),

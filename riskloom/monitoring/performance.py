@@ -1,4 +1,4 @@
-"""How well the model did on decisions whose truth is known: ranking, threshold, calibration, and money."""
+"""How well the model did on decisions whose truth is known: ranking, outcomes, calibration, and money."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from riskloom.catalog import Costs
+from riskloom.catalog import AmountShare, Domain, Outcome
 from riskloom.metrics import Ranking
+from riskloom.policy import CostPolicy
 
 _RESAMPLES = 200
 _CENTRAL_95 = (0.025, 0.975)
+_CENT = Decimal("0.01")
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Chosen = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,6 @@ class Money:
 class Performance:
     """The model's figures on one window of matured decisions."""
 
-    threshold: float
     rows: int
     positives: int
     average_precision: Interval
@@ -65,23 +67,26 @@ class Performance:
     money: Money
 
 
-def measure(judged: Judged, *, threshold: float, costs: Costs, currency: str, seed: int) -> Performance:
+def choose(domain: Domain, judged: Judged, *, threshold: float | None) -> Chosen:
+    """The outcomes that the policy gives the decisions, shape (rows,); see :meth:`CostPolicy.choose_rows`."""
+    return CostPolicy(domain).choose_rows(judged.score, judged.amount, threshold=threshold)
+
+
+def measure(domain: Domain, judged: Judged, chosen: Chosen, *, seed: int) -> Performance:
     """
     Measure a model on decisions of both kinds.
 
     Args:
+        domain: Declares outcomes and what they cost, in its currency.
         judged: At least one positive and one negative decision.
-        threshold: Scores from here on are flagged.
-        costs: What each kind of decision costs.
-        currency: ISO 4217 code of the amounts and costs.
+        chosen: Their outcomes; flagged is what is not the mildest.
         seed: Of the bootstrap over groups.
     """
     ranking = Ranking(judged.is_positive, judged.score)
-    flagged = judged.score >= threshold
+    flagged = chosen > 0
     caught = int(np.sum(flagged & judged.is_positive))
     positives = int(np.sum(judged.is_positive))
     return Performance(
-        threshold=threshold,
         rows=len(judged.score),
         positives=positives,
         average_precision=bootstrap_average_precision(ranking, judged.group, seed),
@@ -90,30 +95,51 @@ def measure(judged: Judged, *, threshold: float, costs: Costs, currency: str, se
         precision=caught / max(int(np.sum(flagged)), 1),
         flagged=int(np.sum(flagged)),
         calibration_error=float(ranking.calibration_error()[0]),
-        money=cost(judged, flagged, costs, currency),
+        money=cost(domain, judged, chosen),
     )
 
 
-def cost(judged: Judged, flagged: Flags, costs: Costs, currency: str) -> Money:
-    """Sum, to the cent, what was lost, what was looked at and which honest subjects were troubled."""
-    lost = _loss(judged, judged.is_positive & ~flagged, costs)
-    review = int(np.sum(flagged)) * Decimal(str(costs.review))
-    friction = int(np.sum(flagged & ~judged.is_positive)) * Decimal(str(costs.friction))
+def cost(domain: Domain, judged: Judged, chosen: Chosen) -> Money:
+    """Sum, to the cent, what was lost, what was looked at and what honest subjects felt."""
+    lost = review = friction = Decimal(0)
+    for number, outcome in enumerate(domain.outcome):
+        here = chosen == number
+        honest = here & ~judged.is_positive
+        lost += (1 - _exact(outcome.prevents)) * _loss(domain, judged, here & judged.is_positive)
+        review += int(np.sum(here)) * _exact(outcome.minutes) * _exact(domain.costs.minute)
+        friction += _friction(domain, judged, honest, outcome)
+    lost, review, friction = (part.quantize(_CENT) for part in (lost, review, friction))
     return Money(
-        currency=currency,
+        currency=domain.currency,
         with_model=lost + review + friction,
-        without_model=_loss(judged, judged.is_positive, costs),
+        without_model=_loss(domain, judged, judged.is_positive),
         lost=lost,
         review=review,
         friction=friction,
     )
 
 
-def _loss(judged: Judged, missed: Flags, costs: Costs) -> Decimal:
-    if costs.false_negative != "amount":
-        return int(np.sum(missed)) * Decimal(str(costs.false_negative))
-    cents = np.rint(judged.amount[missed] * 100).astype(np.int64)
-    return Decimal(int(np.sum(cents))) / 100
+def _loss(domain: Domain, judged: Judged, rows: Flags) -> Decimal:
+    loss = domain.costs.false_negative
+    return _sum(judged.amount[rows]) if loss == "amount" else int(np.sum(rows)) * _exact(loss)
+
+
+def _friction(domain: Domain, judged: Judged, honest: Flags, outcome: Outcome) -> Decimal:
+    count, margin = int(np.sum(honest)), domain.costs.margin
+    if isinstance(margin, AmountShare):
+        earned = _exact(margin.share_of_amount) * _sum(judged.amount[honest])
+    else:
+        earned = count * _exact(margin)
+    return count * _exact(outcome.friction) * _exact(domain.costs.friction) + _exact(outcome.drop_out) * earned
+
+
+def _sum(amounts: Floats) -> Decimal:
+    return Decimal(int(np.sum(np.rint(amounts * 100).astype(np.int64)))) / 100
+
+
+def _exact(declared: float) -> Decimal:
+    """A declared number as it was written."""
+    return Decimal(str(declared))
 
 
 def bootstrap_average_precision(ranking: Ranking, group: NDArray[np.int64], seed: int) -> Interval:

@@ -69,8 +69,10 @@ def _performance_report(
 
     columns: Columns = {SCORE: judged.score, LABEL: judged.is_positive.astype(np.float64)}
     scored = pd.DataFrame(sample(columns, domain.monitoring.sample, seed)).astype({LABEL: int})
+    # Evidently knows one threshold and no amounts: it flags as many decisions as the policy did, not always the same
+    threshold = float(np.quantile(judged.score, 1 - performance.flagged / performance.rows))
     return performance_report(
-        scored, performance_figures(performance), threshold=performance.threshold, as_of=assessment.verdict.as_of
+        scored, performance_figures(performance), threshold=threshold, as_of=assessment.verdict.as_of
     )
 
 

@@ -82,7 +82,10 @@ class ModelManifest(_Part):
     features: tuple[FeatureSpec, ...] = Field(min_length=1)
     request_features: tuple[str, ...]
     calibration: Calibration
-    threshold: Probability
+    threshold: Probability | None = Field(
+        default=None,
+        description="The score from which it flags; of a model whose scores are probabilities nobody asks.",
+    )
     windows: Windows
     as_of: str
     seed: int
@@ -100,6 +103,17 @@ class ModelManifest(_Part):
         if len(set(names)) < len(names):
             raise ValueError("each feature once")
         return self
+
+    @model_validator(mode="after")
+    def _flags_from_somewhere(self) -> Self:
+        if self.is_unlabelled and self.threshold is None:
+            raise ValueError("a threshold: its scores are no probabilities that costs could be weighed by")
+        return self
+
+    @property
+    def unusual_from(self) -> float | None:
+        """The score from which a row is unusual, where it learned without labels; none beside probabilities."""
+        return self.threshold if self.is_unlabelled else None
 
     @property
     def is_unlabelled(self) -> bool:

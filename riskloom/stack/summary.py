@@ -49,13 +49,17 @@ def _print_champion(console: Console, result: DomainResult) -> None:
     model = result.model
     console.print(
         f"\nChampion: version {result.version}, {model.kind}, {len(model.features)} features, "
-        f"{model.rows:,} rows with {model.positives:,} positive; flags from a probability of {model.threshold:.3f}",
+        f"{model.rows:,} rows with {model.positives:,} positive; {_how(model.unusual_from)}",
         highlight=False,
     )
     table = Table("Metric (newest matured decisions)", _right("value"), _right("95 % interval"), box=None)
     for name, estimate in model.metrics.items():
         table.add_row(name.replace("_", " "), _number(estimate.value), _interval(estimate))
     console.print(table)
+
+
+def _how(unusual_from: float | None) -> str:
+    return "decides by least expected cost" if unusual_from is None else f"flags from a score of {unusual_from:.3f}"
 
 
 def _print_live(console: Console, result: DomainResult) -> None:

@@ -6,8 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from riskloom.catalog import Domain
+import numpy as np
+
+from riskloom.catalog import CostTerms, Domain, cheapest_between
 from riskloom.metrics import SUBJECTS_A_DAY
+from riskloom.policy import CostPolicy
 from riskloom.registry import Estimate, ModelManifest, Verdict
 from riskloom.registry.store import CARD, PLOTS
 from riskloom.training.plots import draw_plots
@@ -15,18 +18,19 @@ from riskloom.training.slices import Slice, slice_holdout
 from riskloom.training.trainer import TrainingOutcome
 
 _FEATURES_SHOWN = 30
-_NOTHING = "n/a"
+_NOTHING, _NEVER = "n/a", "never"
+_AMOUNTS_SHOWN = (0.25, 0.5, 0.75, 0.95)  # quantiles of the holdout's
 _SHARES = {
     "roc_auc": "ROC AUC",
     "average_precision": "Average precision",
     "subject_precision_at_k": f"Precision of the {SUBJECTS_A_DAY} most suspicious groups a day",
     "recall_at_fpr": "Recall at 1 % false positives",
     "expected_calibration_error": "Expected calibration error",
-    "flagged_share": "Share that is flagged",
+    "flagged_share": "Share that does not get the mildest outcome",
 }
 _MONEY = {
-    "money_caught": "Amount of flagged positives",
-    "money_missed": "Amount of missed positives",
+    "money_caught": "Amount of positives that was saved",
+    "money_missed": "Amount of positives that was not",
     "money_lost_to_review": "Spent on reviews",
     "money_lost_to_friction": "Lost to friction with honest subjects",
     "expected_cost": "Cost of deciding with this model",
@@ -38,12 +42,13 @@ _MONEY = {
 def write_card(domain: Domain, outcome: TrainingOutcome) -> dict[str, bytes]:
     """The card and its plots, by path inside the version's folder; the same outcome gives the same bytes."""
     manifest, contender = outcome.manifest, outcome.contender
-    slices = slice_holdout(outcome.holdout, contender.probabilities, contender.threshold, domain.costs)
-    plots = draw_plots(domain, outcome.holdout, contender.probabilities, contender.threshold)
+    slices = slice_holdout(outcome.holdout, contender.scores, contender.chosen, CostPolicy(domain))
+    plots = draw_plots(domain, outcome.holdout, contender)
     parts = [
         *_head(domain, manifest, outcome.verdict),
         *_data(domain, outcome),
         *_figures(domain, manifest),
+        *_outcomes(domain, outcome),
         *[f"![{name.removesuffix('.png').replace('_', ' ')}]({PLOTS}/{name})" for name in plots],
         "",
         *_features(manifest),
@@ -60,8 +65,9 @@ def _head(domain: Domain, manifest: ModelManifest, verdict: Verdict) -> Iterator
     yield ""
     yield domain.description.strip()
     yield ""
-    flagged = f"flagged from probability {manifest.threshold:.4g}"
-    yield f"Owner: {domain.owner}. Scores one {domain.subject.entity}; {flagged}."
+    unusual = manifest.unusual_from
+    how = "decided by least expected cost" if unusual is None else f"flagged as unusual from score {unusual:.4g}"
+    yield f"Owner: {domain.owner}. Scores one {domain.subject.entity}; {how}."
     yield ""
     yield f"## Gate: {'passed' if verdict.passed else 'refused'}"
     yield ""
@@ -113,6 +119,27 @@ def _figures(domain: Domain, manifest: ModelManifest) -> Iterator[str]:
         yield f"| {title} ({domain.currency}) | {_money(estimate.value)} | {_between(estimate, ',.0f')} |"
     yield ""
     yield "Intervals: bootstrap over subject groups, so that what belongs to one group stays together."
+    yield ""
+
+
+def _outcomes(domain: Domain, outcome: TrainingOutcome) -> Iterator[str]:
+    chosen = outcome.contender.chosen
+    counts = np.bincount(chosen, minlength=len(domain.outcome))
+    positive = np.bincount(chosen[outcome.holdout.labels == 1], minlength=len(domain.outcome))
+    amounts = np.unique(np.quantile(outcome.holdout.amounts, _AMOUNTS_SHOWN)).tolist()
+    terms = [CostTerms.of(domain.costs, declared) for declared in domain.outcome]
+    ends = [cheapest_between(terms, amount) for amount in amounts]
+    yield "## What is decided"
+    yield ""
+    yield f"| outcome | holdout rows | positives | {' | '.join(f'at {amount:,.2f}' for amount in amounts)} |"
+    yield f"|---|---:|---:|{'---|' * len(amounts)}"
+    for number, declared in enumerate(domain.outcome):
+        between = " | ".join(
+            _NEVER if (pair := at[number]) is None else f"{pair[0]:.3f} to {pair[1]:.3f}" for at in ends
+        )
+        yield f"| `{declared.name}` | {counts[number]:,} | {positive[number]:,} | {between} |"
+    yield ""
+    yield f"The last columns: between which probabilities it is the cheapest, at an amount in {domain.currency}."
     yield ""
 
 
@@ -180,8 +207,9 @@ def _limits(domain: Domain, manifest: ModelManifest) -> Iterator[str]:
     yield "- The holdout follows the fit window at once, so the last labels in it became known during the holdout."
     yield "- Contributions explain the score before calibration and are no statement about causes."
     yield (
-        f"- Costs are the declared ones in {domain.currency}: {domain.costs.review:g} a review, "
-        f"{domain.costs.friction:g} an honest subject that is flagged, {loss} a missed positive."
+        f"- Costs are the declared ones in {domain.currency}: {domain.costs.minute:g} a minute of a person, "
+        f"{domain.costs.friction:g} an honest subject that is treated as the hardest outcome treats it, {loss} a "
+        "missed positive; what an outcome prevents is declared, not measured."
     )
 
 

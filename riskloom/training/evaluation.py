@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskloom.catalog import Costs
 from riskloom.metrics import SUBJECTS_A_DAY, DailySubjects, Ranking
+from riskloom.policy import CostPolicy, realised_costs
 from riskloom.registry import Estimate
-from riskloom.training.costs import row_costs
 from riskloom.training.rows import FloatArray, LabelledRows
 
 REPLICATES = 300
@@ -54,8 +53,8 @@ def metric_value(metric: str, rows: LabelledRows, scores: FloatArray) -> float:
 def evaluate(
     rows: LabelledRows,
     probabilities: FloatArray,
-    threshold: float,
-    costs: Costs,
+    chosen: NDArray[np.intp],
+    policy: CostPolicy,
     *,
     seed: int,
     replicates: int = REPLICATES,
@@ -69,12 +68,12 @@ def evaluate(
     Args:
         rows: The holdout.
         probabilities: Calibrated scores, shape (rows,).
-        threshold: Flagged is who reaches it.
-        costs: The domain's costs.
+        chosen: The outcomes that the policy chose, shape (rows,); flagged is who did not get the mildest.
+        policy: The domain's.
         seed: Of the draws.
         replicates: How many.
     """
-    figures = _Figures(rows, probabilities, threshold, costs)
+    figures = _Figures(rows, probabilities, chosen, policy)
     generator = np.random.default_rng(seed)
     batch = max(1, _CELLS // max(len(rows), 1))
     parts = []
@@ -88,23 +87,26 @@ def evaluate(
 class _Figures:
     """Everything that needs doing once for a holdout; then any number of replicates by weights."""
 
-    def __init__(self, rows: LabelledRows, probabilities: FloatArray, threshold: float, costs: Costs) -> None:
+    def __init__(
+        self, rows: LabelledRows, probabilities: FloatArray, chosen: NDArray[np.intp], policy: CostPolicy
+    ) -> None:
         self._ranking = Ranking(rows.labels, probabilities)
         self._subjects = DailySubjects(rows.labels, probabilities, rows.groups, rows.days)
         self.groups = self._subjects.count
-        each = row_costs(costs, rows.labels, rows.amounts)
-        is_flagged = probabilities >= threshold
-        is_caught = is_flagged & (rows.labels == 1)
-        is_bothered = is_flagged & (rows.labels == 0)
+        is_positive = rows.labels == 1
+        paid = realised_costs(policy.domain, chosen, is_positive=is_positive, amounts=rows.amounts)
+        approved = realised_costs(policy.domain, np.zeros_like(chosen), is_positive=is_positive, amounts=rows.amounts)
+        prevents = np.array([outcome.prevents for outcome in policy.domain.outcome])[chosen]
+        at_stake = np.where(is_positive, rows.amounts, 0.0)
         self._sums = {
             "rows": np.ones(len(rows)),
-            "flagged": is_flagged.astype(np.float64),
-            "money_caught": np.where(is_caught, rows.amounts, 0.0),
-            "money_missed": np.where(~is_flagged & (rows.labels == 1), rows.amounts, 0.0),
-            "money_lost_to_review": np.where(is_flagged, costs.review, 0.0),
-            "money_lost_to_friction": np.where(is_bothered, costs.friction, 0.0),
-            "expected_cost": np.where(is_flagged, each.flagged, each.approved),
-            "cost_of_approving_all": each.approved,
+            "flagged": (chosen > 0).astype(np.float64),
+            "money_caught": prevents * at_stake,
+            "money_missed": (1 - prevents) * at_stake,
+            "money_lost_to_review": paid.review,
+            "money_lost_to_friction": paid.friction,
+            "expected_cost": paid.total,
+            "cost_of_approving_all": approved.total,
         }
 
     def compute(self, counts: NDArray[np.int64]) -> dict[str, FloatArray]:

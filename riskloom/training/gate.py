@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from riskloom.catalog import Domain
 from riskloom.metrics import Ranking
@@ -21,12 +22,25 @@ _MOST_NEGATIVES = 50_000  # an area under the curve above 0.99 shows on far fewe
 
 @dataclass(frozen=True)
 class Contender:
-    """A model on the holdout: what it said of each row, how good that was, and whether it learned without labels."""
+    """
+    A model on the holdout.
 
-    probabilities: FloatArray
-    threshold: float
+    Attributes:
+        scores: What it said of each row, shape (rows,).
+        chosen: The outcomes that the policy chose by that, shape (rows,); 0 is the mildest.
+        evaluation: How good that was.
+        threshold: From which score it flags where it learned without labels; none where its scores are probabilities.
+    """
+
+    scores: FloatArray
+    chosen: NDArray[np.intp]
     evaluation: Evaluation
-    is_unlabelled: bool = False
+    threshold: float | None = None
+
+    @property
+    def flagged(self) -> int:
+        """How many rows did not get the mildest outcome."""
+        return int((self.chosen > 0).sum())
 
 
 @dataclass(frozen=True)
@@ -68,8 +82,12 @@ def judge(
     theirs = champion.evaluation[metric] if champion and champion.evaluation else None
     gap = None if theirs is None else Figure(mine.value - theirs.value, mine.replicates - theirs.replicates)
     notes = [champion.note if champion else "no champion yet"]
-    if challenger.is_unlabelled and domain.gate.without_labels and holdout.positives < domain.gate.min_positives:
-        reasons = [*_says_nothing(challenger), *_floods(challenger), *_displaces(champion)]
+    if (
+        challenger.threshold is not None
+        and domain.gate.without_labels
+        and holdout.positives < domain.gate.min_positives
+    ):
+        reasons = [*_says_nothing(challenger), *_floods(challenger, challenger.threshold), *_displaces(champion)]
         notes.append(
             f"judged without labels: {holdout.positives} positives among {len(holdout)} holdout rows, fewer than "
             f"gate.min_positives {domain.gate.min_positives}"
@@ -131,7 +149,7 @@ def _too_little(domain: Domain, holdout: LabelledRows) -> Iterator[str]:
 
 
 def _says_nothing(challenger: Contender) -> list[str]:
-    scores = challenger.probabilities
+    scores = challenger.scores
     if not np.isfinite(scores).all():
         return [f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not numbers"]
     if len(scores) and scores.min() == scores.max():
@@ -140,20 +158,18 @@ def _says_nothing(challenger: Contender) -> list[str]:
 
 
 def _decides_nothing(challenger: Contender) -> Iterator[str]:
-    scores = challenger.probabilities
-    flagged = int((scores >= challenger.threshold).sum())
-    if flagged in {0, len(scores)}:
-        who = "nobody" if flagged == 0 else f"all {flagged} rows"
-        yield f"at its cheapest threshold {challenger.threshold:.6g} it flags {who}: the model decides nothing"
+    flagged, rows = challenger.flagged, len(challenger.chosen)
+    if flagged in {0, rows}:
+        who = "nobody" if flagged == 0 else f"all {rows} rows"
+        yield f"under the declared costs it flags {who}: the model decides nothing"
 
 
-def _floods(challenger: Contender) -> Iterator[str]:
+def _floods(challenger: Contender, threshold: float) -> Iterator[str]:
     """Of rows like those it learned from it flags what its threshold says; more than ten times as many is a flood."""
-    scores, expected = challenger.probabilities, 1 - challenger.threshold
-    flagged = int((scores >= challenger.threshold).sum())
-    if flagged > max(_FLOOD * expected * len(scores), _FLOOD):
+    flagged, rows, expected = challenger.flagged, len(challenger.chosen), 1 - threshold
+    if flagged > max(_FLOOD * expected * rows, _FLOOD):
         yield (
-            f"it flags {flagged} of {len(scores)} holdout rows, more than {_FLOOD} times the {expected:.2%} it was set "
+            f"it flags {flagged} of {rows} holdout rows, more than {_FLOOD} times the {expected:.2%} it was set "
             "to: the holdout is not like what it learned from"
         )
 

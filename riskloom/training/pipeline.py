@@ -110,8 +110,7 @@ def train_and_save(
         on_progress: Told after each fit of the search.
 
     Returns:
-        ``domain``, ``version``, ``is_new``, ``kind``, ``passed``, ``verdict``, ``metrics``, ``threshold``, ``card``:
-        plain JSON.
+        ``domain``, ``version``, ``is_new``, ``kind``, ``passed``, ``verdict``, ``metrics``, ``card``: plain JSON.
 
     Raises:
         LeakageError: A label was not known, or not mature, at ``as_of``.
@@ -144,7 +143,6 @@ def train_and_save(
         "passed": outcome.verdict.passed,
         "verdict": outcome.verdict.model_dump(mode="json"),
         "metrics": {name: estimate.model_dump() for name, estimate in outcome.manifest.metrics.items()},
-        "threshold": outcome.manifest.threshold,
         "card": str(saved.folder / CARD),
     }
 

@@ -1,4 +1,4 @@
-"""The plots of a model card: precision and recall, calibration, scores, cost; the same model gives the same bytes."""
+"""The plots of a model card: precision and recall, calibration, scores, policy; the same model gives the same bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from riskloom.catalog import Domain
 from riskloom.metrics import Ranking
-from riskloom.training.costs import cost_curve, row_costs
+from riskloom.policy import CostPolicy, realised_costs
+from riskloom.training.gate import Contender
 from riskloom.training.rows import FloatArray, LabelledRows
 
 if TYPE_CHECKING:
@@ -18,29 +19,32 @@ if TYPE_CHECKING:
 
 _INK, _ACCENT, _QUIET = "#22313f", "#c0392b", "#8fa3b3"
 _LOWEST = 1e-5  # of the logarithmic axis for probabilities
-_POINTS = 2_000
+_GRID = 200  # points along each axis of the policy's map
+_SHADES = "YlOrRd"
 
 
-def draw_plots(domain: Domain, holdout: LabelledRows, probabilities: FloatArray, threshold: float) -> dict[str, bytes]:
+def draw_plots(domain: Domain, holdout: LabelledRows, contender: Contender) -> dict[str, bytes]:
     """
     Draw every plot of a card.
 
     Args:
         domain: Its costs and currency.
         holdout: The rows judged on.
-        probabilities: Calibrated scores of them.
-        threshold: The one that is used.
+        contender: The scores and outcomes of them.
 
     Returns:
         PNG files by name.
     """
-    ranking = Ranking(holdout.labels, probabilities)
-    return {
-        "precision_recall.png": _draw(lambda axes: _precision_recall(axes, ranking, threshold)),
+    ranking = Ranking(holdout.labels, contender.scores)
+    plots = {
+        "precision_recall.png": _draw(lambda axes: _precision_recall(axes, ranking, holdout, contender)),
         "calibration.png": _draw(lambda axes: _calibration(axes, ranking)),
-        "scores.png": _draw(lambda axes: _scores(axes, holdout, probabilities, threshold)),
-        "cost.png": _draw(lambda axes: _cost(axes, domain, holdout, probabilities, threshold)),
+        "scores.png": _draw(lambda axes: _scores(axes, holdout, contender)),
+        "cost.png": _draw(lambda axes: _cost(axes, domain, holdout, contender)),
     }
+    if contender.threshold is None:
+        plots["policy.png"] = _draw(lambda axes: _policy(axes, domain, holdout, contender.scores))
+    return plots
 
 
 def _draw(paint: Callable[[Axes], None]) -> bytes:
@@ -59,14 +63,14 @@ def _draw(paint: Callable[[Axes], None]) -> bytes:
     return buffer.getvalue()
 
 
-def _precision_recall(axes: Axes, ranking: Ranking, threshold: float) -> None:
+def _precision_recall(axes: Axes, ranking: Ranking, holdout: LabelledRows, contender: Contender) -> None:
     caught = np.cumsum(ranking.labels)[ranking.ends]
     precision, recall = caught / (ranking.ends + 1), caught / max(ranking.labels.sum(), 1)
     axes.plot(recall, precision, color=_INK, linewidth=1.4)
-    flagged = int((ranking.scores >= threshold).sum())
-    if flagged:
-        here = int(np.searchsorted(ranking.ends, flagged - 1))
-        axes.plot(recall[here], precision[here], "o", color=_ACCENT, label=f"at the threshold {threshold:.3g}")
+    if contender.flagged:
+        hit = int(((contender.chosen > 0) & (holdout.labels == 1)).sum())
+        here = hit / max(holdout.positives, 1), hit / contender.flagged
+        axes.plot(*here, "o", color=_ACCENT, label="not the mildest outcome")
         axes.legend(frameon=False)
     axes.set(title="Precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
 
@@ -86,24 +90,49 @@ def _calibration(axes: Axes, ranking: Ranking, bins: int = 10) -> None:
     axes.legend(frameon=False)
 
 
-def _scores(axes: Axes, holdout: LabelledRows, probabilities: FloatArray, threshold: float) -> None:
+def _scores(axes: Axes, holdout: LabelledRows, contender: Contender) -> None:
     edges = np.logspace(np.log10(_LOWEST), 0, 50)
-    shown = np.clip(probabilities, _LOWEST, 1)
+    shown = np.clip(contender.scores, _LOWEST, 1)
     for label, colour, name in ((0, _QUIET, "negative"), (1, _ACCENT, "positive")):
         axes.hist(shown[holdout.labels == label], bins=edges.tolist(), color=colour, alpha=0.7, label=name)
-    axes.axvline(threshold, color=_INK, linewidth=1, linestyle="--")
-    axes.set(title="Scores", xlabel="calibrated probability", ylabel="rows", xscale="log", yscale="log")
+    if contender.threshold is not None:
+        axes.axvline(contender.threshold, color=_INK, linewidth=1, linestyle="--")
+    axes.set(title="Scores", xlabel="score", ylabel="rows", xscale="log", yscale="log")
     axes.legend(frameon=False)
 
 
-def _cost(axes: Axes, domain: Domain, holdout: LabelledRows, probabilities: FloatArray, threshold: float) -> None:
-    costs = row_costs(domain.costs, holdout.labels, holdout.amounts)
-    thresholds, totals = cost_curve(costs, probabilities)
-    shown = np.unique(np.linspace(0, len(thresholds) - 1, _POINTS).astype(np.int64))
-    axes.plot(np.maximum(thresholds[shown], _LOWEST), totals[shown], color=_INK, linewidth=1.4)
-    axes.axvline(threshold, color=_ACCENT, linewidth=1, linestyle="--", label=f"threshold {threshold:.3g}")
-    axes.axhline(float(costs.approved.sum()), color=_QUIET, linewidth=1, linestyle=":", label="approve everything")
-    axes.set(title="Cost over the threshold", xlabel="threshold", ylabel=domain.currency, xscale="log")
-    # flagging nearly everybody costs far more than anything else and would flatten what matters
-    axes.set_ylim(0, 2 * max(float(costs.approved.sum()), float(totals.min()), 1.0))
+def _cost(axes: Axes, domain: Domain, holdout: LabelledRows, contender: Contender) -> None:
+    """The policy beside the same outcome for everybody, for each of the outcomes."""
+    everybody = [(f"{outcome.name} all", np.full_like(contender.chosen, n)) for n, outcome in enumerate(domain.outcome)]
+    ways = [*everybody[::-1], ("the policy", contender.chosen)]
+    names = [name.replace("_", " ") for name, _ in ways]
+    paid = [
+        realised_costs(domain, chosen, is_positive=holdout.labels == 1, amounts=holdout.amounts) for _, chosen in ways
+    ]
+    left = np.zeros(len(ways))
+    for part, colour in (("lost", _ACCENT), ("review", _INK), ("friction", _QUIET)):
+        width = np.array([float(getattr(costs, part).sum()) for costs in paid])
+        axes.barh(names, width, left=left, color=colour, label=part)
+        left += width
+    axes.set(title="Cost on the holdout", xlabel=domain.currency)
+    # what treats everybody hardest costs far more than anything else and would flatten what matters
+    axes.set_xlim(0, 2 * max(left[-1], left[-2], 1.0))
     axes.legend(frameon=False)
+
+
+def _policy(axes: Axes, domain: Domain, holdout: LabelledRows, scores: FloatArray) -> None:
+    """Which outcome costs least, by amount and probability, with the holdout's positives."""
+    policy = CostPolicy(domain)
+    top = max(float(holdout.amounts.max()), 1.0)
+    amounts, probabilities = np.meshgrid(np.geomspace(top / 1e4, top, _GRID), np.geomspace(1e-4, 1, _GRID))
+    chosen = policy.choose_rows(probabilities.ravel(), amounts.ravel()).reshape(amounts.shape)
+    count = len(policy.names)
+    shades = axes.contourf(amounts, probabilities, chosen, levels=np.arange(count + 1) - 0.5, cmap=_SHADES, alpha=0.6)
+    bar = axes.figure.colorbar(shades, ax=axes, ticks=range(count))
+    bar.ax.set_yticklabels([name.replace("_", " ") for name in policy.names])
+    bad = holdout.labels == 1
+    shown = np.clip(holdout.amounts[bad], top / 1e4, top), np.clip(scores[bad], 1e-4, 1)
+    axes.plot(*shown, ".", color=_INK, markersize=3, label="positive")
+    axes.set(title="Cheapest outcome", xlabel=f"amount ({domain.currency})", ylabel="probability")
+    axes.set(xscale="log", yscale="log")
+    axes.legend(frameon=False, loc="lower left")

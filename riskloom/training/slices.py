@@ -9,9 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from riskloom.catalog import Costs
 from riskloom.metrics import Ranking
-from riskloom.training.costs import row_costs
+from riskloom.policy import CostPolicy, realised_costs
 from riskloom.training.rows import FloatArray, LabelledRows
 
 _QUARTILES = (0.25, 0.5, 0.75)
@@ -32,11 +31,16 @@ class Slice:
     saved: float
 
 
-def slice_holdout(holdout: LabelledRows, probabilities: FloatArray, threshold: float, costs: Costs) -> list[Slice]:
-    """Figures for each part of the holdout that has rows."""
-    each = row_costs(costs, holdout.labels, holdout.amounts)
-    is_flagged = probabilities >= threshold
-    saved = np.where(is_flagged, each.approved - each.flagged, 0.0)
+def slice_holdout(
+    holdout: LabelledRows, probabilities: FloatArray, chosen: NDArray[np.intp], policy: CostPolicy
+) -> list[Slice]:
+    """Figures for each part of the holdout that has rows, under the outcomes that the policy chose."""
+    is_positive, is_flagged = holdout.labels == 1, chosen > 0
+    paid, approved = (
+        realised_costs(policy.domain, outcomes, is_positive=is_positive, amounts=holdout.amounts).total
+        for outcomes in (chosen, np.zeros_like(chosen))
+    )
+    saved = approved - paid
     found = []
     for by, name, part in _parts(holdout):
         labels = holdout.labels[part]

@@ -12,12 +12,12 @@ import numpy as np
 
 from riskloom.catalog import UNSUPERVISED, Domain
 from riskloom.errors import TrainingError
+from riskloom.policy import CostPolicy
 from riskloom.registry import Calibration, FeatureSpec, Kind, LoadedModel, ModelManifest, Verdict
 from riskloom.registry.manifest import TAIL, digest
 from riskloom.registry.scorers import open_scorer
 from riskloom.training.calibration import apply_calibration, fit_calibration
 from riskloom.training.candidates import DEFAULTS, FittedModel, one_blas_thread
-from riskloom.training.costs import cheapest_threshold, row_costs
 from riskloom.training.evaluation import REPLICATES, evaluate
 from riskloom.training.gate import Champion, Contender, judge
 from riskloom.training.rows import FloatArray, LabelledRows, labelled_rows
@@ -35,11 +35,11 @@ _EXPLAINED_ROWS = 500  # enough for a mean absolute contribution
 
 @dataclass(frozen=True)
 class Trained:
-    """A chosen, fitted, calibrated model with the threshold that costs least; not judged yet."""
+    """A chosen, fitted, calibrated model, with a threshold where its scores are no probabilities; not judged yet."""
 
     fitted: FittedModel
     calibration: Calibration
-    threshold: float
+    threshold: float | None
     trials: tuple[Trial, ...]
 
     def predict(self, matrix: FloatArray) -> FloatArray:
@@ -64,13 +64,12 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
     """
     Choose, fit and calibrate a model on a window of mature decisions.
 
-    The threshold is the one that would have cost least on rows that the chosen setting had not seen. Where too few
-    positives are known yet, the first candidate that learns without labels is fitted: its probabilities say how unusual
-    a row is, and the threshold flags one in a thousand. Too few are fewer than ``gate.min_positives`` where
+    Where too few positives are known yet, the first candidate that learns without labels is fitted: its scores say how
+    unusual a row is, and its threshold flags one in a thousand. Too few are fewer than ``gate.min_positives`` where
     ``gate.without_labels`` lets such a model serve; otherwise none at all, where no candidate needs any.
 
     Args:
-        domain: Declares candidates, budget, costs and seed.
+        domain: Declares candidates, budget and seed.
         rows: The fit window, in order of time.
         on_progress: Told after each fit of the search.
 
@@ -84,12 +83,8 @@ def fit_model(domain: Domain, rows: LabelledRows, *, on_progress: Progress) -> T
     with one_blas_thread():
         found: SearchResult = search(domain, rows, on_progress=on_progress)
         fitted = fit_rows(domain, rows, found.best.kind, found.best.setting, among=np.arange(len(rows)))
-    unseen = rows.take(found.unseen)
-    calibration = fit_calibration(found.unseen_raw, unseen.labels)
-    threshold = cheapest_threshold(
-        row_costs(domain.costs, unseen.labels, unseen.amounts), apply_calibration(calibration, found.unseen_raw)
-    )
-    return Trained(fitted, calibration, threshold, found.trials)
+    calibration = fit_calibration(found.unseen_raw, rows.labels[found.unseen])
+    return Trained(fitted, calibration, None, found.trials)
 
 
 def _without_labels(domain: Domain, rows: LabelledRows, kind: Kind) -> Trained:
@@ -175,13 +170,12 @@ def split(domain: Domain, rows: LabelledRows, windows: TrainingWindows) -> tuple
 
 
 def contend(domain: Domain, holdout: LabelledRows, model: LoadedModel, *, replicates: int = REPLICATES) -> Contender:
-    """Put a model on a holdout whose columns are its features."""
-    probabilities = model.predict(holdout.matrix)
-    threshold = model.manifest.threshold
-    evaluation = evaluate(
-        holdout, probabilities, threshold, domain.costs, seed=domain.training.seed, replicates=replicates
-    )
-    return Contender(probabilities, threshold, evaluation, is_unlabelled=model.manifest.is_unlabelled)
+    """Put a model on a holdout whose columns are its features, and let the policy decide each row."""
+    policy, threshold = CostPolicy(domain), model.manifest.unusual_from
+    scores = model.predict(holdout.matrix)
+    chosen = policy.choose_rows(scores, holdout.amounts, threshold=threshold)
+    evaluation = evaluate(holdout, scores, chosen, policy, seed=domain.training.seed, replicates=replicates)
+    return Contender(scores, chosen, evaluation, threshold)
 
 
 def compare(

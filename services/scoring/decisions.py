@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from riskloom.catalog import Domain
 from riskloom.errors import LedgerError
 from riskloom.ledger import Outbox
-from riskloom.policy import choose_outcome
+from riskloom.policy import Basis, Change, Choice, CostPolicy, Exploration, Releases
 from services.scoring.champions import Champion, Champions
 from services.scoring.features import Freshness, GuardedFeatures, Reading
 from services.scoring.ports import Backend, Matrix
@@ -47,14 +47,24 @@ class Decision(BaseModel):
     subject: str = Field(description="The key of what was scored.")
     score: float | None = Field(description="Calibrated probability; null where the model gave none.")
     outcome: str = Field(description="One of the domain's declared outcomes.")
-    basis: Literal["score", "safe_outcome"] = Field(
-        description="safe_outcome: the score cannot be trusted (feature store unreachable, no score), so the declared "
-        "safe outcome holds."
+    basis: Basis = Field(
+        description="expected_cost: it costs least; threshold: the score says how unusual the subject is; rule: a rule "
+        "forced it; safe_outcome: the score cannot be trusted (feature store unreachable, no score), so the declared "
+        "safe outcome holds; exploration: released at random."
     )
+    expected_costs: dict[str, float] | None = Field(
+        description="What each outcome costs in expectation, in the domain's currency; null for the mildest outcome "
+        "and where there was no probability."
+    )
+    changed_by: Change | None = Field(
+        description="What would have made the outcome milder; null for the mildest and for the safe one."
+    )
+    exploration: Exploration | None = Field(description="Where the subject was released at random; null otherwise.")
     reasons: tuple[Reason, ...] = Field(
         description="What raised the score most, largest first; empty for the mildest outcome and for the safe one."
     )
     model_version: str
+    policy_version: str = Field(description="A digest of the declared costs and outcomes that decided.")
     features: dict[str, Freshness] = Field(description="By feature view, how fresh its values were.")
     degraded: bool = Field(description="A view of an entity that the event names was stale or missing.")
     decided_at: datetime = Field(description="When the event was observed and decided (UTC).")
@@ -78,6 +88,7 @@ class Decider:
         features: Its online features.
         backend: Computes the features of the request.
         outbox: Where decisions are kept.
+        secret: Of the draw of releases.
         clock: The time, timezone-aware.
         ticks: Seconds that only go forward, for latency.
         new_id: A name for a decision, never the same twice.
@@ -91,11 +102,14 @@ class Decider:
         features: GuardedFeatures,
         backend: Backend,
         outbox: Outbox,
+        secret: bytes,
         clock: Callable[[], datetime],
         ticks: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
         self._domain = domain
+        self._policy = CostPolicy(domain)
+        self._releases = Releases(domain, secret=secret)
         self._champions = champions
         self._features = features
         self._backend = backend
@@ -139,26 +153,34 @@ class Decider:
         score = float(champion.model.predict(row.reshape(1, -1))[0])
         return Scored(row, score if math.isfinite(score) else None)
 
-    async def _judge(self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion) -> Decision:
-        is_trusted = scored.score is not None and (reading.is_reachable or not champion.views)
-        manifest = champion.model.manifest
-        outcome = choose_outcome(
-            self._domain,
-            scored.score if is_trusted else None,
-            manifest.threshold,
-            is_probability=not manifest.is_unlabelled,
+    def _choose(self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion) -> Choice:
+        is_trusted = reading.is_reachable or not champion.views
+        amount = event[self._domain.subject.amount]
+        staked = math.nan if amount is None else float(amount)
+        choice = self._policy.choose(
+            scored.score if is_trusted else None, staked, threshold=champion.model.manifest.unusual_from
         )
-        needs_reasons = is_trusted and outcome.name != self._domain.outcome[0].name
+        key = str(event[self._domain.subject.key])
+        return self._releases.consider(choice, key=key, amount=staked, day=reading.at.date())
+
+    async def _judge(self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion) -> Decision:
+        choice = self._choose(event, reading, scored, champion)
+        is_mild = choice.is_mildest and choice.exploration is None
+        needs_reasons = not is_mild and choice.basis != "safe_outcome"
         # Contributions take about a millisecond: in a thread, so that other events do not wait for them.
         reasons = await asyncio.to_thread(self._reasons, scored.row, champion) if needs_reasons else ()
         return Decision(
             decision_id=self._new_id(),
             subject=event[self._domain.subject.key],
             score=scored.score,
-            outcome=outcome.name,
-            basis="score" if is_trusted else "safe_outcome",
+            outcome=choice.outcome,
+            basis=choice.basis,
+            expected_costs=None if is_mild or choice.expected_costs is None else dict(choice.expected_costs),
+            changed_by=choice.changed_by,
+            exploration=choice.exploration,
             reasons=reasons,
             model_version=champion.version,
+            policy_version=self._policy.version,
             features=dict(reading.freshness),
             degraded=any(
                 reading.freshness[view.name].status != "fresh"

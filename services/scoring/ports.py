@@ -22,13 +22,8 @@ class Manifest(Protocol):
         ...
 
     @property
-    def threshold(self) -> float:
-        """The score from which flagging costs less than not flagging."""
-        ...
-
-    @property
-    def is_unlabelled(self) -> bool:
-        """Whether its scores say how unusual a row is, not how likely it is bad."""
+    def unusual_from(self) -> float | None:
+        """The score from which a subject is unusual; None where scores are probabilities."""
         ...
 
 

@@ -36,6 +36,7 @@ class Runtime:
         backend: Where models and features come from.
         decisions: The folder decisions are kept in.
         keys: The file with the API keys.
+        release_secret: Reads the secret of the draw of releases; called once, when the service begins to run.
         clock: The time, timezone-aware.
         ticks: Seconds that only go forward.
         new_id: A name for a decision, never the same twice.
@@ -48,6 +49,7 @@ class Runtime:
         *,
         decisions: Path,
         keys: Path,
+        release_secret: Callable[[], bytes],
         clock: Callable[[], datetime],
         ticks: Callable[[], float],
         new_id: Callable[[], str],
@@ -66,19 +68,10 @@ class Runtime:
             prepare=lambda name: self._features[name].reopen(clock()),
             on_failure=lambda name: self.metrics.load_failures.labels(name).inc(),
         )
-        self.deciders = {
-            name: Decider(
-                domain,
-                champions=self._champions,
-                features=self._features[name],
-                backend=backend,
-                outbox=self._outbox,
-                clock=clock,
-                ticks=ticks,
-                new_id=new_id,
-            )
-            for name, domain in domains.items()
-        }
+        self.deciders: dict[str, Decider] = {}
+        self._backend = backend
+        self._release_secret = release_secret
+        self._new_id = new_id
 
     def statuses(self) -> list[DomainStatus]:
         """What holds for each domain now."""
@@ -103,7 +96,12 @@ class Runtime:
         Load what there is in the background, then keep it current, while the block runs.
 
         Nothing is waited for: the process answers that it is alive at once, and that it is ready when it is.
+
+        Raises:
+            ConfigError: The secret of releases cannot be trusted.
         """
+        secret = self._release_secret()
+        self.deciders = {name: self._decider(domain, secret) for name, domain in self.domains.items()}
         self.gate.refresh()
         background = asyncio.create_task(self._stay_current())
         try:
@@ -114,6 +112,19 @@ class Runtime:
             for features in self._features.values():
                 features.close()
             self._outbox.close()
+
+    def _decider(self, domain: Domain, secret: bytes) -> Decider:
+        return Decider(
+            domain,
+            champions=self._champions,
+            features=self._features[domain.name],
+            backend=self._backend,
+            outbox=self._outbox,
+            secret=secret,
+            clock=self._clock,
+            ticks=self.ticks,
+            new_id=self._new_id,
+        )
 
     async def _stay_current(self) -> None:
         await self._refresh_or_log()

@@ -120,7 +120,7 @@ def test_the_scoring_service_decides_its_events(checkout: Checkout, followed: di
     assert set(body["example"]) == {"request_id", "customer_id", "reason", "amount", "ordered_at", "effective_at"}
     assert set(answered["request"]["required"]) == set(body["example"])
     decision = answered["decision"]
-    assert (decision["basis"], decision["model_version"], decision["degraded"]) == ("score", "1", False)
+    assert (decision["basis"], decision["model_version"], decision["degraded"]) == ("expected_cost", "1", False)
     assert 0 < decision["score"] < 1
     assert decision["outcome"] in {"refund", "review"}
 

@@ -50,7 +50,6 @@ def model() -> LoadedModel:
         features=tuple(FeatureSpec(name=name, reference=0.0, missing=0.0, importance=0.0) for name in FEATURES),
         request_features=(),
         calibration=Calibration(method="none", raw=(0.0, 1.0), probability=(0.0, 1.0)),
-        threshold=0.2,
         windows=Windows(
             fit_start="2025-12-01T00:00:00Z",
             fit_end="2026-02-08T00:00:00Z",

@@ -26,7 +26,7 @@ from services.scoring.ports import Backend
 from services.scoring.runtime import Runtime
 from services.scoring.schema import example
 from tests.conftest import free_port, wait_for_port
-from tests.services.world import build_home, standard_keys, store_location
+from tests.services.world import RELEASE_SECRET, build_home, standard_keys, store_location
 
 DOMAINS = load_catalog()
 
@@ -91,6 +91,7 @@ def in_process(
         backend or real_backend(world),
         decisions=world.settings.decisions,
         keys=world.settings.api_keys,
+        release_secret=lambda: RELEASE_SECRET,
         clock=clock or (lambda: world.now),
         ticks=time.perf_counter,
         new_id=lambda: f"decision-{next(ids)}",

@@ -107,7 +107,7 @@ def test_store_that_fails_leaves_the_safe_outcome(world: World, domain: Domain) 
     backend = real_backend(world, FailingStore)
     assert isinstance(backend, FailingStore)
     with in_process(world, backend=backend) as client:
-        assert post(client, world, domain, FLAGGED).json()["basis"] == "score"
+        assert post(client, world, domain, FLAGGED).json()["basis"] == "expected_cost"
         backend.is_down = True
         answer = post(client, world, domain, FLAGGED).json()
         assert (answer["outcome"], answer["basis"]) == (domain.serving.safe_outcome, "safe_outcome")
@@ -119,7 +119,7 @@ def test_store_that_fails_leaves_the_safe_outcome(world: World, domain: Domain) 
         assert (found.json()["state"], status_of(client, domain)["is_store_reachable"]) == ("degraded", False)
         backend.is_down = False
         wait_until(lambda: status_of(client, domain)["state"] == "ready", seconds=10)
-        assert post(client, world, domain, FLAGGED).json()["basis"] == "score"
+        assert post(client, world, domain, FLAGGED).json()["basis"] == "expected_cost"
 
 
 def test_store_that_hangs_does_not_hold_events_up(world: World, domain: Domain) -> None:
@@ -190,7 +190,7 @@ def test_new_champion_takes_over_while_running(world: World, domain: Domain) -> 
         while "2" not in seen and time.monotonic() < deadline:
             response = post(client, world, domain)
             assert response.status_code == 200
-            assert response.json()["basis"] == "score"
+            assert response.json()["basis"] == "expected_cost"
             seen.add(response.json()["model_version"])
         assert seen == {"1", "2"}
         store = ModelStore(settings.bentoml_home, settings.keys)

@@ -42,9 +42,9 @@ def test_harmless_event_has_the_mildest_outcome(score: Score, built_world: World
     answer = score(CALM)
     assert set(answer) == {
         "decision_id", "subject", "score", "outcome", "basis", "reasons", "model_version", "features", "degraded",
-        "decided_at",
+        "decided_at", "policy_version", "expected_costs", "changed_by", "exploration",
     }  # fmt: skip
-    assert (answer["subject"], answer["outcome"], answer["basis"]) == (CALM, domain.outcome[0].name, "score")
+    assert (answer["subject"], answer["outcome"], answer["basis"]) == (CALM, domain.outcome[0].name, "expected_cost")
     assert (answer["reasons"], answer["degraded"], answer["model_version"]) == ([], False, "1")
     assert 0 <= answer["score"] < 0.5
     assert datetime.fromisoformat(answer["decided_at"]) == built_world.now
@@ -108,7 +108,7 @@ def test_each_event_moves_the_windows_of_the_next(world: World, domain: Domain) 
             happened = {domain.subject.key: f"subject-{number}", "effective_at": world.now.isoformat()}
             sent = {**event(domain, CALM), **happened}
             answer = client.post(f"/v1/domains/{domain.name}/score", json=sent, headers=world.auth())
-            assert answer.json()["basis"] == "score"
+            assert answer.json()["basis"] == "expected_cost"
     served = [
         [row["features"][name] for name in counts] for row in read_decisions(world.settings.decisions, domain.name)
     ]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from riskloom.catalog import Domain
+from riskloom.policy import CostPolicy
 from riskloom.registry import LoadedModel, Verdict
 from riskloom.registry.scorers import open_scorer
 from riskloom.training import TrainingOutcome, train
@@ -44,21 +45,30 @@ def test_a_good_model_passes(outcome: TrainingOutcome) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "threshold", "message"),
+    ("scores", "outcomes", "message"),
     [
-        (lambda scores: np.full(len(scores), 0.2), 0.5, "every row gets the same score 0.2"),
-        (lambda scores: np.where(np.arange(len(scores)) < 3, np.nan, scores), 0.5, "3 of 1142 scores are not numbers"),
-        (lambda scores: scores, 1.0, "it flags nobody"),
-        (lambda scores: scores, 0.0, "it flags all 1142 rows"),
+        (lambda scores: np.full(len(scores), 0.2), [0, 1], "every row gets the same score 0.2"),
+        (
+            lambda scores: np.where(np.arange(len(scores)) < 3, np.nan, scores),
+            [0, 1],
+            "3 of 1142 scores are not numbers",
+        ),
+        (lambda scores: scores, [0], "it flags nobody"),
+        (lambda scores: scores, [1, 2], "it flags all 1142 rows"),
     ],
 )
 def test_degenerate_models_are_refused(
-    domain: Domain, outcome: TrainingOutcome, scores: Callable[[FloatArray], FloatArray], threshold: float, message: str
+    domain: Domain,
+    outcome: TrainingOutcome,
+    scores: Callable[[FloatArray], FloatArray],
+    outcomes: list[int],
+    message: str,
 ) -> None:
     """A model that says or decides nothing is refused, whatever its figures."""
-    made = scores(outcome.contender.probabilities)
-    figures = evaluate(outcome.holdout, np.nan_to_num(made), threshold, domain.costs, seed=1, replicates=20)
-    contender = Contender(made, threshold, figures)
+    made = scores(outcome.contender.scores)
+    chosen = np.resize(np.array(outcomes, dtype=np.intp), len(made))
+    figures = evaluate(outcome.holdout, np.nan_to_num(made), chosen, CostPolicy(domain), seed=1, replicates=20)
+    contender = Contender(made, chosen, figures)
     verdict = judge(domain, outcome.holdout, contender, champion=None, seen=outcome.holdout, as_of=AS_OF)
     assert not verdict.passed
     assert any(message in reason for reason in verdict.reasons), verdict.reasons

@@ -136,7 +136,7 @@ def test_without_any_positive_the_detector_is_kept_and_refused(domain: Domain, f
     declared = small(domain, candidates=("detector",))
     outcome = train(declared, frame.assign(label=0), FEATURES, as_of=AS_OF, replicates=20)
     assert (outcome.manifest.calibration.method, outcome.manifest.threshold) == ("tail", 0.999)
-    assert 0 < (outcome.contender.probabilities >= 0.99).mean() < 0.03
+    assert 0 < (outcome.contender.scores >= 0.99).mean() < 0.03
     assert any("0 positives" in reason for reason in outcome.verdict.reasons)
     assert "no settings" in write_card(declared, outcome)["card.md"].decode()
 
