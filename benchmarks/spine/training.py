@@ -24,7 +24,7 @@ _SPACE = {
 
 
 def measure(bench: Workbench) -> Iterator[Row]:
-    """Train as of the simulation's end: search, calibration, threshold, holdout with intervals, gate."""
+    """Train as of the simulation's end: search, calibration, holdout with intervals, gate."""
     events = bench.size(200_000, 10_000)
     built, domain = bench.built(events), bench.domain
     windows = training_windows(domain, built.as_of)

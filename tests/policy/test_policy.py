@@ -179,7 +179,7 @@ def test_the_version_names_everything_that_decides() -> None:
     """Another cost, outcome, release or safe outcome is another version; another wording is the same one."""
     worded = [outcome.model_copy(update={"description": "In other words."}) for outcome in THREE.outcome]
     assert policy_version(THREE.model_copy(update={"outcome": tuple(worded)})) == policy_version(THREE)
-    others = [
+    others: list[dict[str, object]] = [
         {"costs": THREE.costs.model_copy(update={"minute": 1.01})},
         {"outcome": THREE.outcome[:2]},
         {"policy": THREE.policy.model_copy(update={"release_share": 0.1})},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,9 +17,10 @@ from riskloom.catalog import Domain
 from riskloom.features import EntryLog, OnlineFeatures, open_live
 from riskloom.features.live import decided_stream
 from riskloom.ledger import read_decisions
+from riskloom.policy import CostPolicy, Releases, policy_version
 from riskloom.registry import ModelStore, load_model
 from tests.services.conftest import World, event, in_process, real_backend
-from tests.services.world import CALM, FLAGGED, decisive, plan_of, store_location, views_of
+from tests.services.world import CALM, FLAGGED, RELEASE_SECRET, decisive, plan_of, store_location, views_of
 
 Score = Callable[[str], dict[str, Any]]
 
@@ -46,15 +48,19 @@ def test_harmless_event_has_the_mildest_outcome(score: Score, built_world: World
     }  # fmt: skip
     assert (answer["subject"], answer["outcome"], answer["basis"]) == (CALM, domain.outcome[0].name, "expected_cost")
     assert (answer["reasons"], answer["degraded"], answer["model_version"]) == ([], False, "1")
+    assert (answer["expected_costs"], answer["changed_by"], answer["exploration"]) == (None, None, None)
+    assert answer["policy_version"] == policy_version(domain)
     assert 0 <= answer["score"] < 0.5
     assert datetime.fromisoformat(answer["decided_at"]) == built_world.now
 
 
 def test_flagged_event_says_why(score: Score, built_world: World, domain: Domain) -> None:
-    """A score over the threshold is a harder outcome, and the feature that raised it most stands first."""
+    """A likely bad event has a harder outcome; what each would cost is told, and what raised the score most."""
     answer = score(FLAGGED)
     assert answer["score"] >= 0.5
     assert answer["outcome"] != domain.outcome[0].name
+    assert answer["expected_costs"][answer["outcome"]] == min(answer["expected_costs"].values())
+    assert 0 < answer["changed_by"]["probability_below"] < answer["score"]
     first = answer["reasons"][0]
     feature = decisive(built_world.settings, domain).name
     described = {
@@ -66,6 +72,39 @@ def test_flagged_event_says_why(score: Score, built_world: World, domain: Domain
     assert first["description"] == described[feature] != ""
     contributions = [reason["contribution"] for reason in answer["reasons"]]
     assert contributions == sorted(contributions, reverse=True)
+
+
+def test_a_decision_can_be_made_again_from_what_was_kept(world: World, domain: Domain) -> None:
+    """Score and amount in the ledger give the same outcome, costs and changes under the policy it names."""
+    with in_process(world) as client:
+        for entity in (CALM, FLAGGED):
+            client.post(f"/v1/domains/{domain.name}/score", json=event(domain, entity), headers=world.auth())
+    policy = CostPolicy(domain)
+    for kept in read_decisions(world.settings.decisions, domain.name):
+        trusted = None if kept["basis"] == "safe_outcome" else kept["score"]
+        again = policy.choose(trusted, float(kept["event"][domain.subject.amount]))
+        assert (kept["outcome"], kept["policy_version"]) == (again.outcome, policy.version)
+        assert kept["basis"] == again.basis
+        assert kept["expected_costs"] == (None if again.is_mildest else again.expected_costs)
+        assert kept["changed_by"] == (asdict(again.changed_by) if again.changed_by else None)
+
+
+def test_a_released_event_is_marked(world: World, domain: Domain) -> None:
+    """An event that is drawn has a milder outcome, and says what it would have been; sent again it is drawn again."""
+    releases = Releases(domain, secret=RELEASE_SECRET)
+    drawn = next(key for key in (f"subject-{number}" for number in range(10_000)) if releases.is_drawn(key))
+    sent = {**event(domain, FLAGGED), domain.subject.key: drawn}
+    with in_process(world) as client:
+        first, again = (
+            client.post(f"/v1/domains/{domain.name}/score", json=sent, headers=world.auth()).json() for _ in range(2)
+        )
+    share, hardest = domain.policy.release_share, domain.outcome[-1].name
+    assert (first["basis"], first["outcome"]) == ("exploration", domain.policy.release_to[0])
+    assert first["exploration"] == {"would_be": hardest, "propensity": share}
+    assert first["expected_costs"][hardest] == min(first["expected_costs"].values())
+    assert again["exploration"] == first["exploration"]
+    kept = [row["exploration"] for row in read_decisions(world.settings.decisions, domain.name)]
+    assert kept == [first["exploration"]] * 2
 
 
 def test_score_is_the_models(world: World, domain: Domain) -> None:
