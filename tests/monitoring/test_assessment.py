@@ -111,11 +111,11 @@ def test_nothing_to_measure_is_said(
 
 
 def test_a_model_worse_than_none_is_an_alarm(judge: Callable[..., Assessment], make_frame: Frames, window: Put) -> None:
-    """Scores that say nothing cost more than doing nothing: an alarm in money."""
+    """Scores that say nothing, and speak of far more bad subjects than there are: an alarm in money."""
     frame = make_frame(4_000, seed=4)
-    shuffled = frame.assign(**{LABEL: np.random.default_rng(0).permutation(frame[LABEL].to_numpy())})
-    cheap = shuffled.assign(**{column: 1.0 for column in shuffled.columns if column not in (*FEATURES, LABEL)})
-    verdict = judge(make_frame(3_000, seed=3), matured=window(cheap, days_before=7)).verdict
+    shuffled = frame.assign(**{LABEL: np.random.default_rng(0).permutation(np.arange(len(frame)) < 10).astype(int)})
+    equal = shuffled.assign(**{column: 200.0 for column in shuffled.columns if column not in (*FEATURES, LABEL)})
+    verdict = judge(make_frame(3_000, seed=3), matured=window(equal, days_before=7)).verdict
     assert verdict.status == "alarm"
     assert any("costs more than it saves" in reason for reason in verdict.reasons)
 

@@ -131,11 +131,11 @@ def test_the_card_shows_what_it_names(place: Place, frame: pd.DataFrame) -> None
     card = Path(str(place.train(Rows(frame))["card"]))
     text = card.read_text(encoding="utf-8")
     pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
-    assert len(pictures) == 4
+    assert len(pictures) == 5
     assert all((card.parent / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     value = load_model(place.models, place.domain.name, "1").manifest.metrics["average_precision"].value
     assert f"| Average precision | {value:.4f} |" in text
-    for heading in ("Gate: passed", "Data", "Features (5)", "Slices of the holdout", "How it was chosen", "Limits"):
+    for heading in ("Gate: passed", "Data", "Features (5)", "Slices of the holdout", "What is decided", "Limits"):
         assert f"## {heading}" in text
 
 
