@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
@@ -123,11 +124,12 @@ def replay_decision(settings: Settings, decision: Decision, domain: Domain) -> R
     """Make a decision again with the model version that made it; raises where that is not there or was changed."""
     from riskloom.features import compute_one  # noqa: PLC0415
     from riskloom.ledger.replay import replay  # noqa: PLC0415
-    from riskloom.policy import choose_outcome  # noqa: PLC0415
+    from riskloom.policy import CostPolicy  # noqa: PLC0415
     from riskloom.registry import load_model  # noqa: PLC0415
 
     model = load_model(model_store(settings), domain.name, decision.model_version)
-    manifest = model.manifest
+    manifest, policy = model.manifest, CostPolicy(domain)
+    amount = math.nan if decision.amount is None else float(decision.amount)
     return replay(
         decision,
         events=domain.event_table,
@@ -135,9 +137,7 @@ def replay_decision(settings: Settings, decision: Decision, domain: Domain) -> R
         request_features=frozenset(domain.request_features),
         model=model,
         compute=lambda event, served: compute_one(domain, event, served),
-        choose=lambda score: (
-            choose_outcome(domain, score, manifest.threshold, is_probability=not manifest.is_unlabelled).name
-        ),
+        choose=lambda score: policy.choose(score, amount, threshold=manifest.unusual_from).outcome,
     )
 
 

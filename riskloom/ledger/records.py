@@ -15,6 +15,8 @@ from riskloom.ledger.schema.base import MONEY_DECIMALS
 
 Row = dict[str, Any]
 
+#: How the policy chose, where it had something to say.
+_CHOICE = ("expected_costs", "changed_by", "exploration", "forced_by", "forbidden_by")
 _UNIT = Decimal(1).scaleb(-MONEY_DECIMALS)
 _MILLISECOND_US = 1000
 #: Of whatever is a key: more would not fit into an index of PostgreSQL.
@@ -79,10 +81,11 @@ def decision_row(line: bytes, domain: str) -> Row:
         "rules_version": _optional_key(found, "rules_version"),
         "policy_version": _optional_key(found, "policy_version"),
         "is_degraded": _value(found, "degraded", bool, default=False),
-        "is_exploration": _value(found, "exploration", bool, default=False),
+        "is_exploration": bool(_value(found, "exploration", dict, {})),
         "latency_us": None if latency is None else round(latency * _MILLISECOND_US),
         "rules_hit": _value(found, "rules_hit", list, []),
         "reasons": _value(found, "reasons", list, []),
+        "choice": {name: found[name] for name in _CHOICE if found.get(name)},
         "features": _value(found, "features", dict, {}),
         "freshness": _value(found, "freshness", dict, {}),
         "shadow": _value(found, "shadow", dict, {}),

@@ -83,11 +83,13 @@ def replay(
     row = np.array([values[name] for name in feature_names], dtype=np.float64)
     raw = float(model.predict(row.reshape(1, -1))[0])
     score = raw if math.isfinite(raw) else None
-    outcome = choose(score if decision.basis == "score" else None)
+    outcome = choose(None if decision.basis == "safe_outcome" else score)
+    # what was released at random has the outcome of the draw; the policy chose what it would have been
+    chosen = decision.choice.get("exploration", {}).get("would_be", decision.outcome)
     found: list[tuple[str, object, object]] = [
         (f"feature {name}", recorded[name], values[name]) for name in feature_names
     ]
-    found += [("score", decision.score, score), ("outcome", decision.outcome, outcome)]
+    found += [("score", decision.score, score), ("outcome", chosen, outcome)]
     return Replay(decision.decision_id, tuple(Difference(*each) for each in found if not _is_same(each[1], each[2])))
 
 

@@ -17,9 +17,9 @@ import bentoml
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from riskloom.keyfile import ensure_key
 from riskloom.catalog import load_catalog
 from riskloom.features import StoreLocation
+from riskloom.keyfile import ensure_key
 from riskloom.registry import ModelStore
 from riskloom.settings import Settings, load_settings
 from services.scoring.app import create_app
@@ -58,7 +58,7 @@ def build_app(settings: Settings) -> Starlette:
         backend,
         decisions=settings.decisions,
         keys=settings.api_keys,
-        release_secret=lambda: ensure_key(settings.release_secret, purpose="who will be released"),
+        release_secret=lambda: ensure_key(settings.release_secret, purpose="releases"),
         clock=now,
         ticks=time.perf_counter,
         new_id=lambda: str(uuid.uuid4()),

@@ -41,6 +41,7 @@ class Decision(Base):
     latency_us: Mapped[int | None]
     rules_hit: Mapped[list[Any]]
     reasons: Mapped[list[Any]]
+    choice: Mapped[dict[str, Any]]
     features: Mapped[dict[str, Any]]
     freshness: Mapped[dict[str, Any]]
     shadow: Mapped[dict[str, Any]]

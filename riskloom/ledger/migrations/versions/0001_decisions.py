@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("latency_us", sa.Integer(), nullable=True),
         sa.Column("rules_hit", sa.JSON(), nullable=False),
         sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("choice", sa.JSON(), nullable=False),
         sa.Column("features", sa.JSON(), nullable=False),
         sa.Column("freshness", sa.JSON(), nullable=False),
         sa.Column("shadow", sa.JSON(), nullable=False),
