@@ -70,7 +70,7 @@ def test_a_decision_arrives_whole(ledger: Engine, tmp_path: Path) -> None:
     assert (kept.amount, kept.score, kept.latency_us) == (Decimal("12.5"), 0.25, 3250)
     assert (kept.subject, kept.event_id, kept.entity, kept.outcome) == ("s-5", "s-5", "e-5", "review")
     assert (kept.rules_hit, kept.shadow, kept.is_exploration, kept.is_degraded) == (["r-1"], {"model": "2"}, True, True)
-    assert kept.choice == {"exploration": exploration}
+    assert kept.choice == {"exploration": whole["exploration"]}
     assert (kept.model_version, kept.policy_version, kept.rules_version) == ("1", "7", "3")
     assert {name: getattr(kept, name) for name in ("features", "freshness", "event", "reasons")} == {
         name: whole[name] for name in ("features", "freshness", "event", "reasons")
