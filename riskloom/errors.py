@@ -22,7 +22,8 @@ RiskloomError
 │   └── SignatureError       a model whose bytes are not the ones that were signed
 ├── LedgerError              something that the ledger could not keep or does not hold
 │   ├── NotInLedgerError     a decision, case, alert or label that is not there
-│   ├── RefusedStepError     a step that the state of a case or label does not allow
+│   ├── RefusedStepError     a step that the state of a case, label, rule or list does not allow
+│   │   └── ApprovalNeededError  a step that a second person must approve
 │   ├── StaleError           a case that changed since it was seen
 │   ├── TakenError           a case that somebody else works on
 │   └── RepeatedKeyError     an idempotency key that was used for another command
@@ -155,7 +156,11 @@ class NotInLedgerError(LedgerError):
 
 
 class RefusedStepError(LedgerError):
-    """A step that the state of a case or label does not allow."""
+    """A step that the state of a case, label, rule or list does not allow."""
+
+
+class ApprovalNeededError(RefusedStepError):
+    """A step that gives a rule more effect, and that nobody takes alone."""
 
 
 class StaleError(LedgerError):

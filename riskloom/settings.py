@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         return self.home / "entries"
 
     @property
+    def rules(self) -> Path:
+        """The rules and lists in force, ``<domain>/rules.json``, signed; beside them what services ask for."""
+        return self.home / "rules"
+
+    @property
     def watch(self) -> Path:
         """What the watches found, ``<domain>/<entity>/*.json``."""
         return self.home / "watch"

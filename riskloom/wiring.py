@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from riskloom.ledger.replay import Replay
     from riskloom.ledger.schema import Decision
     from riskloom.ledger.shipping import Shipper
+    from riskloom.lifecycle.backtest import History
+    from riskloom.lifecycle.publishing import Controls
     from riskloom.monitoring import Source
-    from riskloom.registry import ModelStore
+    from riskloom.registry import LoadedModel, ModelStore
+    from riskloom.rules import Schema
     from riskloom.training.pipeline import FeatureSource
 
 
@@ -98,6 +101,62 @@ def audit_trail(settings: Settings) -> AuditTrail:
     return AuditTrail(ensure_audit_key(settings.keys), settings.audit_anchor)
 
 
+def rule_schema(settings: Settings, domain: Domain) -> Schema:
+    """What a domain's rules may speak of."""
+    from riskloom.features import load_views  # noqa: PLC0415
+    from riskloom.rules import load_lists, schema_of  # noqa: PLC0415
+
+    views = load_views(domain, dbt_project(settings).manifest)
+    return schema_of(domain, [name for view in views for name in view.features], load_lists(domain))
+
+
+def rule_controls(settings: Settings) -> Controls:
+    """Where commands for rules and lists are done and published; raises LedgerError where the ledger has no tables."""
+    from riskloom.ledger.migrations import check_migrated  # noqa: PLC0415
+    from riskloom.lifecycle.assignment import ensure_assignment_key  # noqa: PLC0415
+    from riskloom.lifecycle.publishing import Controls  # noqa: PLC0415
+    from riskloom.registry import ensure_signing_key  # noqa: PLC0415
+
+    engine = ledger_engine(settings)
+    check_migrated(engine)
+    return Controls(
+        engine=engine,
+        trail=audit_trail(settings),
+        folder=settings.rules,
+        signing_key=ensure_signing_key(settings.keys),
+        assignment_key=ensure_assignment_key(settings.keys),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def rule_history(
+    settings: Settings, domain: Domain, *, as_of: datetime, start: datetime | None = None, end: datetime | None = None
+) -> History:
+    """What rules are tried on: by default the decisions up to ``as_of`` for as long as a training looks back."""
+    from riskloom.features import load_views  # noqa: PLC0415
+    from riskloom.lifecycle.backtest import History  # noqa: PLC0415
+
+    until = end or as_of
+    return History(
+        domain,
+        load_views(domain, dbt_project(settings).manifest),
+        settings.marts,
+        start=start or until - domain.training.history,
+        end=until,
+        as_of=as_of,
+        threads=settings.duckdb_threads,
+        memory=settings.duckdb_memory,
+    )
+
+
+def champion_of(settings: Settings, domain: Domain) -> LoadedModel | None:
+    """The champion, opened after a check; None where there is none."""
+    from riskloom.registry import load_model, read_record  # noqa: PLC0415
+
+    version = read_record(settings.registry, domain.name).champion
+    return None if version is None else load_model(model_store(settings), domain.name, version)
+
+
 def shipper(settings: Settings, domains: Mapping[str, Domain]) -> Shipper:
     """Ships this home's decisions to the ledger."""
     from riskloom.ledger.records import Alerting  # noqa: PLC0415
@@ -130,6 +189,17 @@ def replay_decision(settings: Settings, decision: Decision, domain: Domain) -> R
     model = load_model(model_store(settings), domain.name, decision.model_version)
     manifest, policy = model.manifest, CostPolicy(domain)
     amount = math.nan if decision.amount is None else float(decision.amount)
+
+    def choose(score: float | None) -> str:
+        """With the rules that hit then: their conditions saw lists and features that a replay does not have."""
+        said: dict[str, dict[str, list[str]]] = {"force": {}, "forbid": {}, "score": {}}
+        for hit in decision.rules_hit:
+            said[hit["effect"]].setdefault(hit["outcome"], []).append(hit["rule"])
+        choice = policy.choose(
+            score, amount, threshold=manifest.unusual_from, forced=said["force"], forbidden=said["forbid"]
+        )
+        return choice.outcome
+
     return replay(
         decision,
         events=domain.event_table,
@@ -137,7 +207,7 @@ def replay_decision(settings: Settings, decision: Decision, domain: Domain) -> R
         request_features=frozenset(domain.request_features),
         model=model,
         compute=lambda event, served: compute_one(domain, event, served),
-        choose=lambda score: policy.choose(score, amount, threshold=manifest.unusual_from).outcome,
+        choose=choose,
     )
 
 

@@ -13,6 +13,7 @@ from riskloom.cli import (
     features,
     ingest,
     ledger,
+    lists,
     monitoring,
     registry,
     rules,
@@ -37,7 +38,9 @@ def build_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    modules = (ingest, features, rules, training, registry, assessment, serving, ledger, monitoring, watch, stack)
+    modules = (
+        ingest, features, rules, lists, training, registry, assessment, serving, ledger, monitoring, watch, stack
+    )  # fmt: skip
     for module in modules:
         module.register(app)
     return app

@@ -8,19 +8,20 @@ import typer
 from rich.console import Console
 
 from riskloom.catalog import Domain, load_catalog, load_domain
+from riskloom.cli import lifecycle
 from riskloom.cli.features import Slug
 from riskloom.errors import CatalogError, Mistake
-from riskloom.rules import RuleBook, Schema, Table, load_lists, load_rules, outline, schema_of, to_sql
+from riskloom.rules import RuleBook, Schema, Table, load_rules, outline, to_sql
 from riskloom.settings import Settings, load_settings
 from riskloom.sql import Parameters
-from riskloom.wiring import dbt_project
+from riskloom.wiring import rule_schema
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    rules = typer.Typer(help="Check the rules of domains and explain them.", no_args_is_help=True)
-    rules.command()(check)
-    rules.command()(explain)
+    rules = typer.Typer(help="Check and explain rules, and take them from a draft to live.", no_args_is_help=True)
+    for command in (check, explain, *lifecycle.COMMANDS):
+        rules.command()(command)
     app.add_typer(rules, name="rules")
 
 
@@ -59,10 +60,7 @@ def explain(
 
 
 def _book(domain: Domain, settings: Settings) -> tuple[RuleBook, Schema]:
-    from riskloom.features import load_views  # noqa: PLC0415
-
-    views = load_views(domain, dbt_project(settings).manifest)
-    schema = schema_of(domain, [name for view in views for name in view.features], load_lists(domain))
+    schema = rule_schema(settings, domain)
     return load_rules(domain.folder, schema), schema
 
 

@@ -9,7 +9,7 @@ from riskloom.rules.condition import ConditionError, Evaluation, read_condition
 from riskloom.rules.explain import Reason, outline, reasons, render
 from riskloom.rules.facts import Facts, Member, MemberList
 from riskloom.rules.rule import Rule, facts_of, parse_rule
-from riskloom.rules.ruleset import Hits, RuleSet
+from riskloom.rules.ruleset import Conditions, Hits, RuleSet
 from riskloom.rules.scenario import Scenario, parse_scenario, points_sql
 from riskloom.rules.schema import Schema, schema_of
 from riskloom.rules.to_sql import DUCKDB, Dialect, Table, to_sql
@@ -17,6 +17,7 @@ from riskloom.rules.to_sql import DUCKDB, Dialect, Table, to_sql
 __all__ = [
     "DUCKDB",
     "ConditionError",
+    "Conditions",
     "Dialect",
     "Evaluation",
     "Facts",

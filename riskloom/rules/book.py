@@ -64,6 +64,22 @@ def load_lists(domain: Domain) -> dict[str, str]:
     return dict(document.content)
 
 
+def rule_files(folder: Path) -> dict[str, str]:
+    """
+    The text of each rule's file below a domain's folder, by its name as mistakes show it.
+
+    Raises:
+        CatalogError: One is not UTF-8.
+    """
+    texts = {}
+    for path in sorted((folder / RULES).glob(f"*{_SUFFIX}")):
+        try:
+            texts[_shown(path)] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise CatalogError([Mistake(_shown(path), "(whole file)", "UTF-8", str(error))]) from error
+    return texts
+
+
 def load_rules(folder: Path, schema: Schema) -> RuleBook:
     """
     Read ``rules/*.yml`` and ``scenarios/*.yml`` below a domain's folder.

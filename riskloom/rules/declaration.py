@@ -11,6 +11,7 @@ from riskloom.catalog.declaration import Slug
 
 Severity = Literal["low", "medium", "high", "critical"]
 Points = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1)]
 Threshold = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 
 
@@ -72,6 +73,7 @@ class RuleDeclaration(_Described):
     when: str = Field(min_length=1)
     outcome: OutcomeEffect | None = None
     score: Points | None = Field(default=None, description="Points it contributes to scenarios.")
+    max_share: Share = Field(default=0.2, description="Of recent decisions; a rule that hits more is not believed.")
     false_positives: tuple[str, ...] = Field(min_length=1, description="Who is hit though nothing is wrong.")
     references: tuple[str, ...] = ()
     examples: Examples

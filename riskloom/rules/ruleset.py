@@ -10,6 +10,7 @@ from riskloom.rules.facts import Facts
 from riskloom.rules.row import RowReader
 from riskloom.rules.rule import Rule
 from riskloom.rules.scenario import Scenario
+from riskloom.rules.tree import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,31 @@ class Hits:
     interdictions: tuple[str, ...]
 
 
+class Conditions:
+    """
+    Conditions, compiled together so that what several of them compute is computed once for a row.
+
+    Args:
+        conditions: As ``read_condition`` gave them.
+    """
+
+    def __init__(self, conditions: Iterable[Node]) -> None:
+        checked = tuple(conditions)
+        compiler = Compiler(checked)
+        self._tests = tuple((index, compiler.is_true(condition)) for index, condition in enumerate(checked))
+        self._reader = RowReader.of(compiler)
+
+    def true_of(self, facts: Facts) -> list[int]:
+        """
+        The indices of the conditions that hold; an unknown one does not.
+
+        Raises:
+            ContractError: A value of the event has another type than its column.
+        """
+        row = self._reader.read(facts)
+        return [index for index, is_true in self._tests if is_true(row)]
+
+
 class RuleSet:
     """
     Rules and scenarios, compiled together so that what several rules compute is computed once for a row.
@@ -46,9 +72,7 @@ class RuleSet:
     def __init__(self, rules: Iterable[Rule], scenarios: Iterable[Scenario] = ()) -> None:
         self._rules = tuple(rules)
         self._scenarios = tuple(scenarios)
-        compiler = Compiler(rule.condition for rule in self._rules)
-        self._tests = tuple((index, compiler.is_true(rule.condition)) for index, rule in enumerate(self._rules))
-        self._reader = RowReader.of(compiler)
+        self._conditions = Conditions(rule.condition for rule in self._rules)
 
     def evaluate(self, facts: Facts) -> Hits:
         """
@@ -57,8 +81,7 @@ class RuleSet:
         Raises:
             ContractError: A value of the event has another type than its column.
         """
-        row = self._reader.read(facts)
-        hit = [self._rules[index].declaration for index, is_true in self._tests if is_true(row)]
+        hit = [self._rules[index].declaration for index in self._conditions.true_of(facts)]
         rules = tuple(declaration.id for declaration in hit)
         effects = [declaration.outcome for declaration in hit if declaration.outcome is not None]
         forced = [effect.force for effect in effects if effect.force is not None]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from riskloom.ledger.schema.base import Base
@@ -76,19 +76,25 @@ class RuleVersion(Base):
 
 
 class RuleStageChange(Base):
-    """A version of a rule moved to another stage; the latest change of a version says where it is."""
+    """
+    A version of a rule moved to another stage; the latest change of a version says where it is.
+
+    ``step`` counts what was done to the rule: one command may move several versions, in one step. ``undoes`` is the
+    step that a rollback took back.
+    """
 
     __tablename__ = "rule_stage_changes"
 
-    change_id: Mapped[str] = mapped_column(primary_key=True)
-    domain: Mapped[str]
-    rule_id: Mapped[str]
-    version: Mapped[int]
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    rule_id: Mapped[str] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
     stage: Mapped[RuleStage] = mapped_column(String)
     rollout_percent: Mapped[int | None]
     changed_by: Mapped[str]
     changed_at: Mapped[datetime]
     reason: Mapped[str]
+    undoes: Mapped[int | None]
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -98,7 +104,28 @@ class RuleStageChange(Base):
         one_of("stage", RuleStage),
         CheckConstraint("(rollout_percent is not null) = (stage = 'rollout')", name="rollout"),
         CheckConstraint("rollout_percent between 1 and 99", name="percent"),
-        Index(None, "domain", "rule_id", "version", "changed_at"),
+    )
+
+
+class RuleBacktest(Base):
+    """What a version of a rule would have done to a history; ``report`` is what a page shows."""
+
+    __tablename__ = "rule_backtests"
+
+    backtest_id: Mapped[str] = mapped_column(primary_key=True)
+    domain: Mapped[str]
+    rule_id: Mapped[str]
+    version: Mapped[int]
+    ran_by: Mapped[str]
+    ran_at: Mapped[datetime]
+    report: Mapped[dict[str, Any]]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["domain", "rule_id", "version"],
+            ["rule_versions.domain", "rule_versions.rule_id", "rule_versions.version"],
+        ),
+        Index(None, "domain", "rule_id", "version", "ran_at"),
     )
 
 
@@ -125,4 +152,33 @@ class Approval(Base):
             name="decided",
         ),
         Index(None, "object_kind", "object_id", "requested_at"),
+    )
+
+
+class RuleProposal(Base):
+    """
+    What an approval of a rule's move is about; worth nothing once the rule has moved on from ``seen_step``.
+
+    ``evidence`` is what speaks for it, ``answer`` what the second person wrote.
+    """
+
+    __tablename__ = "rule_proposals"
+
+    approval_id: Mapped[str] = mapped_column(ForeignKey("approvals.approval_id"), primary_key=True)
+    domain: Mapped[str]
+    rule_id: Mapped[str]
+    version: Mapped[int]
+    stage: Mapped[RuleStage] = mapped_column(String)
+    rollout_percent: Mapped[int | None]
+    seen_step: Mapped[int]
+    evidence: Mapped[dict[str, Any]]
+    answer: Mapped[str | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["domain", "rule_id", "version"],
+            ["rule_versions.domain", "rule_versions.rule_id", "rule_versions.version"],
+        ),
+        one_of("stage", RuleStage),
+        Index(None, "domain", "rule_id"),
     )

@@ -1,0 +1,168 @@
+"""From what rules in shadow would have done to proposals, on which people decide."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from riskloom.ledger.database import reading
+from riskloom.ledger.schema import Decision, Label
+from riskloom.lifecycle.approvals import Proposed, open_proposals, propose
+from riskloom.lifecycle.backtest_report import wilson
+from riskloom.lifecycle.publishing import Controls
+from riskloom.lifecycle.stages import rule_states
+from riskloom.lifecycle.transitions import Placement
+
+_AT_ONCE = 1_000
+#: Who is named in the ledger for proposals that nobody made by hand.
+PROPOSER = "shadow review"
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """
+    When shadow results are enough to propose a roll-out.
+
+    Attributes:
+        time: How long a version must have been in shadow.
+        decisions: How many decisions it must have seen.
+        max_share: Of them, how many it may have hit.
+        percent: What is proposed.
+    """
+
+    time: timedelta = timedelta(days=7)
+    decisions: int = 1_000
+    max_share: float = 0.2
+    percent: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowResult:
+    """
+    What a version did in shadow.
+
+    Attributes:
+        rule_id: Which rule.
+        version: Which version of it.
+        since: From when on; it has been in shadow without a break.
+        decisions: How many were made.
+        hits: How many of them it hit.
+        changed: How many would have had another outcome with the rules in shadow.
+        labelled: How many hits have a label by now.
+        bad: How many of those were bad.
+    """
+
+    rule_id: str
+    version: int
+    since: datetime
+    decisions: int
+    hits: int
+    changed: int
+    labelled: int
+    bad: int
+
+    def evidence(self) -> dict[str, Any]:
+        """What a proposal shows."""
+        precision = wilson(self.bad, self.labelled).model_dump()
+        return {
+            "shadow_since": self.since.isoformat(),
+            "decisions": self.decisions,
+            "hits": self.hits,
+            "changed": self.changed,
+            "precision": precision,
+        }
+
+
+def shadow_results(session: Session, domain: str) -> tuple[ShadowResult, ...]:
+    """What each version in shadow would have done since it came there, from the decisions in the ledger."""
+    waiting = {
+        (state.rule_id, number): state.since[number]
+        for state in rule_states(session, domain)
+        for number, place in state.placements.items()
+        if place.stage == "shadow"
+    }
+    if not waiting:
+        return ()
+    truth = _labels(session, domain)
+    counts: Counter[tuple[tuple[str, int], str]] = Counter()
+    for decided_at, subject, outcome, shadow in _decisions(session, domain, min(waiting.values())):
+        hits = {(hit["rule"], hit["version"]) for hit in shadow.get("rules_hit", ())}
+        for key, since in waiting.items():
+            if decided_at < since:
+                continue
+            counts[key, "decisions"] += 1
+            if key in hits:
+                counts[key, "hits"] += 1
+                counts[key, "changed"] += shadow["outcome"] != outcome
+                counts[key, "labelled"] += subject in truth
+                counts[key, "bad"] += truth.get(subject, False)
+    return tuple(
+        ShadowResult(
+            rule_id=key[0],
+            version=key[1],
+            since=since,
+            decisions=counts[key, "decisions"],
+            hits=counts[key, "hits"],
+            changed=counts[key, "changed"],
+            labelled=counts[key, "labelled"],
+            bad=counts[key, "bad"],
+        )
+        for key, since in waiting.items()
+    )
+
+
+def propose_rollouts(
+    controls: Controls, domain: str, criteria: Criteria, *, new_id: Callable[[], str]
+) -> tuple[Proposed, ...]:
+    """
+    Propose a roll-out for each version whose shadow results meet the criteria; what waits already is not asked again.
+
+    Returns:
+        The proposals that are new.
+    """
+    with reading(controls.engine) as session:
+        results = shadow_results(session, domain)
+        known = {each.approval.approval_id for each in open_proposals(session, domain)}
+    made = []
+    for result in results:
+        if not _is_enough(result, criteria, controls.clock()):
+            continue
+        with controls.commanding(domain, PROPOSER) as desk:
+            asked = propose(
+                desk, domain, result.rule_id, result.version, Placement("rollout", criteria.percent),
+                approval_id=new_id(), reason=_reason(result), evidence=result.evidence(),
+            )  # fmt: skip
+        if asked.approval.approval_id not in known:
+            made.append(asked)
+    return tuple(made)
+
+
+def _is_enough(result: ShadowResult, criteria: Criteria, now: datetime) -> bool:
+    has_seen = result.decisions >= criteria.decisions and now - result.since >= criteria.time
+    return has_seen and 0 < result.hits <= criteria.max_share * result.decisions
+
+
+def _reason(result: ShadowResult) -> str:
+    return (
+        f"in shadow since {result.since:%Y-%m-%d} it hit {result.hits:,} of {result.decisions:,} decisions and would "
+        f"have changed {result.changed:,}; {result.bad:,} of {result.labelled:,} labelled ones were bad"
+    )
+
+
+def _decisions(session: Session, domain: str, since: datetime) -> Iterator[tuple[datetime, str, str, dict[str, Any]]]:
+    statement = select(Decision.decided_at, Decision.subject, Decision.outcome, Decision.shadow).where(
+        Decision.domain == domain, Decision.decided_at >= since
+    )
+    yield from session.execute(statement, execution_options={"yield_per": _AT_ONCE}).tuples()
+
+
+def _labels(session: Session, domain: str) -> dict[str, bool]:
+    """What holds of each subject: the latest statement."""
+    statement = select(Label.subject, Label.value).where(Label.domain == domain)
+    return dict(session.execute(statement.order_by(Label.observed_at, Label.label_id)).tuples().all())
