@@ -67,18 +67,21 @@ class Judgement:
     hits: tuple[Hit, ...]
     shadow: tuple[Hit, ...]
 
-    def forced(self, *, with_shadow: bool = False) -> tuple[str, ...]:
-        """The outcomes that must be, each once; with those in shadow, what would have to be."""
+    def forced(self, *, with_shadow: bool = False) -> dict[str, list[str]]:
+        """The outcomes that must be, with the rules that say so; with those in shadow, what would have to be."""
         return self._outcomes("force", with_shadow=with_shadow)
 
-    def forbidden(self, *, with_shadow: bool = False) -> tuple[str, ...]:
-        """The outcomes that must not be, each once."""
+    def forbidden(self, *, with_shadow: bool = False) -> dict[str, list[str]]:
+        """The outcomes that must not be, with the rules that say so."""
         return self._outcomes("forbid", with_shadow=with_shadow)
 
-    def _outcomes(self, wanted: Effect, *, with_shadow: bool) -> tuple[str, ...]:
-        hits = (*self.hits, *self.shadow) if with_shadow else self.hits
-        effects = (hit.active.effect for hit in hits)
-        return tuple(dict.fromkeys(outcome for effect, outcome, _ in effects if effect == wanted and outcome))
+    def _outcomes(self, wanted: Effect, *, with_shadow: bool) -> dict[str, list[str]]:
+        said: dict[str, list[str]] = {}
+        for hit in (*self.hits, *self.shadow) if with_shadow else self.hits:
+            effect, outcome, _ = hit.active.effect
+            if effect == wanted and outcome:
+                said.setdefault(outcome, []).append(hit.active.published.id)
+        return said
 
 
 NOTHING = Judgement((), (), ())

@@ -97,6 +97,7 @@ def score_endpoint(runtime: Runtime, domain: str, model: type[BaseModel]) -> End
             decision = await decide(request)
             status, outcome = 200, decision.outcome
             count_features(runtime, domain, decision)
+            count_rules(runtime, domain, decision)
             return Response(decision.model_dump_json(), media_type="application/json")
         except RefusalError as refusal:
             status = refusal.status
@@ -147,6 +148,13 @@ def count_features(runtime: Runtime, domain: str, decision: Decision) -> None:
         runtime.metrics.features.labels(domain, view, freshness.status).inc()
     if decision.degraded:
         runtime.metrics.degraded.labels(domain).inc()
+
+
+def count_rules(runtime: Runtime, domain: str, decision: Decision) -> None:
+    """Count which rules hit a decision, in effect or in shadow."""
+    shadow = decision.shadow.rules_hit if decision.shadow else ()
+    for hit in (*decision.rules_hit, *shadow):
+        runtime.metrics.rule_hits.labels(domain, hit.rule, hit.stage).inc()
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

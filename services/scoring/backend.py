@@ -1,4 +1,4 @@
-"""The real back end: the registry's signed models, dbt's declared views, Feast's online store."""
+"""The real back end: signed models and rules, dbt's declared views, Feast's online store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from riskloom.features import (
     load_views,
     open_live,
 )
-from riskloom.registry import LoadedModel, ModelStore, load_model, read_record
+from riskloom.lifecycle.active import ActiveRules, Mark
+from riskloom.lifecycle.floods import FloodRequest, read_requests, requests_folder, write_request
+from riskloom.lifecycle.publication import publication_path, read_publication
+from riskloom.registry import LoadedModel, ModelStore, load_model, load_public_key, read_record
+from riskloom.rules import load_lists, schema_of
 
 
 class SignedBackend:
@@ -27,7 +31,8 @@ class SignedBackend:
     Args:
         domains: The declared domains by name.
         registry: Where the records of champions are.
-        models: Where the models are.
+        models: Where the models are, and the keys that they and rules are checked with.
+        rules: Where the rules in force are.
         store: Where Feast works and beside it the live windows, and what declares them.
         entries: Where the events that entered the live windows are written down.
         clock: The time, timezone-aware.
@@ -39,6 +44,7 @@ class SignedBackend:
         *,
         registry: Path,
         models: ModelStore,
+        rules: Path,
         store: StoreLocation,
         entries: Path,
         clock: Callable[[], datetime],
@@ -46,17 +52,14 @@ class SignedBackend:
         self._domains = domains
         self._registry = registry
         self._models = models
+        self._rules = rules
         self._store = store
         self._entries = EntryLog(entries)
         self._clock = clock
 
     def stamp(self, domain: str) -> object:
         """What changes when the domain's record is replaced."""
-        try:
-            found = (self._registry / f"{domain}.json").stat()
-        except OSError as error:
-            return error.errno
-        return (found.st_mtime_ns, found.st_ino, found.st_size)
+        return _stamp(self._registry / f"{domain}.json")
 
     def champion(self, domain: str) -> str | None:
         """The champion's version by the record."""
@@ -78,3 +81,33 @@ class SignedBackend:
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> dict[str, float]:
         """Compute the request features with the code that computed them for training."""
         return compute_one(self._domains[domain], event, online)
+
+    def rules_stamp(self, domain: str) -> object:
+        """What changes when the file is replaced, or a request comes or goes."""
+        return _stamp(publication_path(self._rules, domain)), _stamp(requests_folder(self._rules, domain))
+
+    def rules(self, domain: str) -> ActiveRules | None:
+        """Check the signature, then compile the rules against what conditions may speak of now."""
+        if not publication_path(self._rules, domain).exists():
+            return None
+        found = read_publication(self._rules, domain, load_public_key(self._models.keys))
+        features = [name for view in self.views(domain) for name in view.features]
+        schema = schema_of(self._domains[domain], features, load_lists(self._domains[domain]))
+        return None if found is None else ActiveRules(found, schema)
+
+    def asked_to_stop(self, domain: str) -> set[Mark]:
+        """What lies there as requests."""
+        requests = (request for _, request in read_requests(self._rules, domain))
+        return {(request.rule_id, request.version, request.step) for request in requests}
+
+    def ask_to_stop(self, request: FloodRequest) -> None:
+        """Leave a request beside the rules, for ``riskloom rules requests`` to take."""
+        write_request(self._rules, request)
+
+
+def _stamp(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError as error:
+        return error.errno
+    return (found.st_mtime_ns, found.st_ino, found.st_size)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from riskloom.catalog import Domain
 from riskloom.errors import LedgerError
 from riskloom.ledger import Outbox
-from riskloom.policy import Basis, Change, Choice, CostPolicy, Exploration, Releases
+from riskloom.lifecycle.active import NOTHING, Judgement
+from riskloom.policy import Basis, Change, Choice, CostPolicy, Exploration, Releases, Said
+from riskloom.rules import Facts
 from services.scoring.champions import Champion, Champions
 from services.scoring.features import Freshness, GuardedFeatures, Reading
+from services.scoring.judging import RuleHit, Shadow, rules_hit, shadow_of
 from services.scoring.ports import Backend, Matrix
 from services.scoring.problems import RefusalError
+from services.scoring.rules import RulesInService
 from services.scoring.schema import STAMPED
 
 REASONS = 5
@@ -63,8 +68,11 @@ class Decision(BaseModel):
     reasons: tuple[Reason, ...] = Field(
         description="What raised the score most, largest first; empty for the mildest outcome and for the safe one."
     )
+    rules_hit: tuple[RuleHit, ...] = Field(description="The rules that hit and have effect on this subject.")
+    shadow: Shadow | None = Field(description="What rules in shadow would have done; null where none of them hit.")
     model_version: str
     policy_version: str = Field(description="A digest of the declared costs and outcomes that decided.")
+    rules_version: str | None = Field(description="Of rules and lists in force; null where none were published.")
     features: dict[str, Freshness] = Field(description="By feature view, how fresh its values were.")
     degraded: bool = Field(description="A view of an entity that the event names was stale or missing.")
     decided_at: datetime = Field(description="When the event was observed and decided (UTC).")
@@ -72,10 +80,24 @@ class Decision(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the model said: the row it saw and the score, None where it gave no number."""
+    """
+    What the model said: the row it saw and the score, None where it gave no number.
+
+    ``values`` are all features by name, also those that the model does not take.
+    """
 
     row: Matrix
     score: float | None
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """What the rules in service said, of which facts."""
+
+    judgement: Judgement
+    facts: Facts
+    version: str | None
 
 
 class Decider:
@@ -85,6 +107,7 @@ class Decider:
     Args:
         domain: Its declaration.
         champions: Who is in service.
+        rules: The rules in service.
         features: Its online features.
         backend: Computes the features of the request.
         outbox: Where decisions are kept.
@@ -99,6 +122,7 @@ class Decider:
         domain: Domain,
         *,
         champions: Champions,
+        rules: RulesInService,
         features: GuardedFeatures,
         backend: Backend,
         outbox: Outbox,
@@ -111,6 +135,7 @@ class Decider:
         self._policy = CostPolicy(domain)
         self._releases = Releases(domain, secret=secret)
         self._champions = champions
+        self._rules = rules
         self._features = features
         self._backend = backend
         self._outbox = outbox
@@ -133,7 +158,9 @@ class Decider:
         event = {**event, **self._domain.event_table.joined_values(event)}
         reading = await self._features.decide(event, champion.views, now=self._clock())
         scored = self._score({**event, STAMPED: reading.at}, reading, champion)
-        decision = await self._judge(event, reading, scored, champion)
+        is_trusted = scored.score is not None and (reading.is_reachable or not champion.views)
+        ruled = self._rule(event, reading, scored, is_trusted=is_trusted)
+        decision = await self._judge(event, reading, scored, champion, ruled, is_trusted=is_trusted)
         self._keep(decision, event, scored, champion, self._ticks() - started)
         return decision
 
@@ -151,20 +178,64 @@ class Decider:
         values = known | dict(self._backend.compute(self._domain.name, event, known))
         row = np.array([values[name] for name in names], dtype=np.float64)
         score = float(champion.model.predict(row.reshape(1, -1))[0])
-        return Scored(row, score if math.isfinite(score) else None)
+        return Scored(row, score if math.isfinite(score) else None, values)
 
-    def _choose(self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion) -> Choice:
-        is_trusted = reading.is_reachable or not champion.views
-        amount = event[self._domain.subject.amount]
-        staked = math.nan if amount is None else float(amount)
-        choice = self._policy.choose(
-            scored.score if is_trusted else None, staked, threshold=champion.model.manifest.unusual_from
+    def _choose(
+        self,
+        event: Mapping[str, Any],
+        scored: Scored,
+        champion: Champion,
+        *,
+        is_trusted: bool,
+        forced: Said,
+        forbidden: Said,
+    ) -> Choice:
+        return self._policy.choose(
+            scored.score if is_trusted else None,
+            self._staked(event),
+            threshold=champion.model.manifest.unusual_from,
+            forced=forced,
+            forbidden=forbidden,
         )
-        key = str(event[self._domain.subject.key])
-        return self._releases.consider(choice, key=key, amount=staked, day=reading.at.date())
 
-    async def _judge(self, event: Mapping[str, Any], reading: Reading, scored: Scored, champion: Champion) -> Decision:
-        choice = self._choose(event, reading, scored, champion)
+    def _staked(self, event: Mapping[str, Any]) -> float:
+        amount = event[self._domain.subject.amount]
+        return math.nan if amount is None else float(amount)
+
+    def _rule(self, event: Mapping[str, Any], reading: Reading, scored: Scored, *, is_trusted: bool) -> Ruled:
+        """Evaluate the rules; a score that cannot be trusted is missing for them as well."""
+        name, rules = self._domain.name, self._rules[self._domain.name].serving
+        facts = Facts(
+            event={**event, STAMPED: reading.at},
+            features=scored.values,
+            at=reading.at,
+            score=scored.score if is_trusted else None,
+            lists=rules.lists if rules else {},
+        )
+        if rules is None:
+            return Ruled(NOTHING, facts, None)
+        judgement = rules.judge(facts, event.get(self._domain.subject.group), self._rules.stopped(name))
+        self._rules.count(name, judgement)
+        return Ruled(judgement, facts, rules.version)
+
+    async def _judge(
+        self,
+        event: Mapping[str, Any],
+        reading: Reading,
+        scored: Scored,
+        champion: Champion,
+        ruled: Ruled,
+        *,
+        is_trusted: bool,
+    ) -> Decision:
+        judgement = ruled.judgement
+        choose = partial(self._choose, event, scored, champion, is_trusted=is_trusted)
+        choice = self._releases.consider(
+            choose(forced=judgement.forced(), forbidden=judgement.forbidden()),
+            key=str(event[self._domain.subject.key]),
+            amount=self._staked(event),
+            day=reading.at.date(),
+        )
         is_mild = choice.is_mildest and choice.exploration is None
         needs_reasons = not is_mild and choice.basis != "safe_outcome"
         # Contributions take about a millisecond: in a thread, so that other events do not wait for them.
@@ -179,8 +250,11 @@ class Decider:
             changed_by=choice.changed_by,
             exploration=choice.exploration,
             reasons=reasons,
+            rules_hit=rules_hit(judgement, ruled.facts),
+            shadow=shadow_of(judgement, lambda forced, forbidden: choose(forced=forced, forbidden=forbidden).outcome),
             model_version=champion.version,
             policy_version=self._policy.version,
+            rules_version=ruled.version,
             features=dict(reading.freshness),
             degraded=any(
                 reading.freshness[view.name].status != "fresh"

@@ -58,6 +58,24 @@ class Metrics:
             ["domain"],
             registry=self._registry,
         )
+        self.rule_hits = Counter(
+            "riskloom_rule_hits",
+            "Rules that hit, by domain, rule and stage for the subject: live, rollout or shadow.",
+            ["domain", "rule", "stage"],
+            registry=self._registry,
+        )
+        self.rules_stopped = Counter(
+            "riskloom_rules_stopped",
+            "Rules put back to the shadow because they hit more than they may, by domain and rule.",
+            ["domain", "rule"],
+            registry=self._registry,
+        )
+        self.rules_failures = Counter(
+            "riskloom_rules_load_failures",
+            "Published rules that could not be used, by domain.",
+            ["domain"],
+            registry=self._registry,
+        )
         self._registry.register(_States(status))
 
     def response(self) -> Response:

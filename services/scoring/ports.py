@@ -9,6 +9,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from riskloom.lifecycle.active import ActiveRules, Mark
+from riskloom.lifecycle.floods import FloodRequest
+
 Matrix = NDArray[np.float64]
 Status = Literal["fresh", "stale", "missing"]
 
@@ -105,7 +108,7 @@ class OnlineStore(Protocol):
 
 
 class Backend(Protocol):
-    """Where models and features come from."""
+    """Where models, features and rules come from."""
 
     def stamp(self, domain: str) -> object:
         """Something that changes when the champion may have changed."""
@@ -129,4 +132,20 @@ class Backend(Protocol):
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> Mapping[str, float]:
         """The features that are computed from the event's columns and the views' values."""
+        ...
+
+    def rules_stamp(self, domain: str) -> object:
+        """Something that changes when the rules in force, or what was asked about them, may have changed."""
+        ...
+
+    def rules(self, domain: str) -> ActiveRules | None:
+        """The rules in force, compiled; None where none were published; raises RiskloomError where they are refused."""
+        ...
+
+    def asked_to_stop(self, domain: str) -> set[Mark]:
+        """The versions that this process or another has asked to be stopped; raises LedgerError."""
+        ...
+
+    def ask_to_stop(self, request: FloodRequest) -> None:
+        """Ask that a version be put back to the shadow."""
         ...

@@ -20,6 +20,7 @@ from services.scoring.gate import Gate
 from services.scoring.logs import where_raised
 from services.scoring.metrics import Metrics
 from services.scoring.ports import Backend
+from services.scoring.rules import RulesInService
 from services.scoring.status import DomainStatus, Readiness, domain_status, readiness
 
 #: How often records, keys and stores are looked at.
@@ -33,7 +34,7 @@ class Runtime:
 
     Args:
         domains: The declared domains by name.
-        backend: Where models and features come from.
+        backend: Where models, features and rules come from.
         decisions: The folder decisions are kept in.
         keys: The file with the API keys.
         release_secret: Reads the secret of the draw of releases; called once, when the service begins to run.
@@ -72,12 +73,20 @@ class Runtime:
         self._backend = backend
         self._release_secret = release_secret
         self._new_id = new_id
+        self._rules = RulesInService(
+            domains,
+            backend,
+            clock=clock,
+            ticks=ticks,
+            on_failure=lambda name: self.metrics.rules_failures.labels(name).inc(),
+            on_flood=lambda name, rule: self.metrics.rules_stopped.labels(name, rule).inc(),
+        )
 
     def statuses(self) -> list[DomainStatus]:
         """What holds for each domain now."""
         return [
-            domain_status(name, self._champions[name], is_store_reachable=self._features[name].is_reachable)
-            for name in self.domains
+            domain_status(name, self._champions[name], self._rules[name], is_store_reachable=features.is_reachable)
+            for name, features in self._features.items()
         ]
 
     def readiness(self) -> Readiness:
@@ -85,8 +94,9 @@ class Runtime:
         return readiness(self.statuses(), keys_trusted=self.gate.is_trusted)
 
     async def refresh(self) -> None:
-        """Look at keys, records and stores once."""
+        """Look at keys, rules, records and stores once."""
         self.gate.refresh()
+        await self._rules.refresh()  # first: no event is decided without them
         await self._champions.refresh()
         await self._probe()
 
@@ -117,6 +127,7 @@ class Runtime:
         return Decider(
             domain,
             champions=self._champions,
+            rules=self._rules,
             features=self._features[domain.name],
             backend=self._backend,
             outbox=self._outbox,

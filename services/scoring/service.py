@@ -49,6 +49,7 @@ def build_app(settings: Settings) -> Starlette:
         domains,
         registry=settings.registry,
         models=ModelStore(home=settings.bentoml_home, keys=settings.keys),
+        rules=settings.rules,
         store=store,
         entries=settings.entries,
         clock=now,

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.scoring.champions import Post, Trouble
+from services.scoring.rules import RulesPost, RulesTrouble
 
 State = Literal["ready", "degraded", "not_ready", "no_champion"]
 
@@ -22,6 +23,8 @@ class DomainStatus(BaseModel):
     champion: str | None = Field(description="Version that should be in service.")
     problem: Trouble | None = Field(description="Why the two differ.")
     is_store_reachable: bool
+    rules: str | None = Field(description="Version of the rules in service; null where none were published.")
+    rules_problem: RulesTrouble | None = Field(description="Why they are not those that were published.")
 
 
 class Readiness(BaseModel):
@@ -34,13 +37,15 @@ class Readiness(BaseModel):
     domains: dict[str, DomainStatus]
 
 
-def domain_status(domain: str, post: Post, *, is_store_reachable: bool) -> DomainStatus:
+def domain_status(domain: str, post: Post, rules: RulesPost, *, is_store_reachable: bool) -> DomainStatus:
     """Say what holds for one domain."""
     problem = None if post.trouble == "no_champion" else post.trouble
     if post.serving is None:
         state: State = "no_champion" if problem is None else "not_ready"
     else:
-        state = "ready" if problem is None and (is_store_reachable or not post.serving.views) else "degraded"
+        is_store_needed = bool(post.serving.views)
+        is_whole = problem is None and rules.trouble is None and (is_store_reachable or not is_store_needed)
+        state = "ready" if is_whole else "degraded"
     return DomainStatus(
         domain=domain,
         state=state,
@@ -48,6 +53,8 @@ def domain_status(domain: str, post: Post, *, is_store_reachable: bool) -> Domai
         champion=post.champion,
         problem=problem,
         is_store_reachable=is_store_reachable,
+        rules=rules.serving.version if rules.serving else None,
+        rules_problem=rules.trouble,
     )
 
 

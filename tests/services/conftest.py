@@ -74,6 +74,7 @@ def real_backend(world: World, kind: type[SignedBackend] = SignedBackend) -> Sig
         DOMAINS,
         registry=settings.registry,
         models=ModelStore(home=settings.bentoml_home, keys=settings.keys),
+        rules=settings.rules,
         store=store_location(settings),
         entries=settings.entries,
         clock=lambda: world.now,
