@@ -11,7 +11,7 @@ from riskloom.settings import Settings
 from tests.dags.conftest import CATALOG, describe
 
 #: Stages that every domain has; others it has where it declares what they work on.
-STAGES = ("features", "training", "monitoring")
+STAGES = ("features", "training", "monitoring", "rules")
 #: What a file that is read every half minute must not import.
 HEAVY = {"bentoml", "dbt", "duckdb", "evidently", "feast", "lightgbm", "pandas", "pyarrow", "scipy", "sklearn"}
 
@@ -100,9 +100,19 @@ def test_assets_wire_the_stages(dags: dict[str, dict[str, Any]], domain: Domain)
         "training": {"promote": [uri(domain, "model")]},
         "monitoring": {"verdict": [uri(domain, "verdict")]},
         "watch": {},
+        "rules": {},
         "assessment": {f"{entity}.answer": [uri(domain, f"assessment/{entity}")] for entity in entities},
     }
     assert outlets == {stage: expected[stage] for stage in stages_of(domain)}
+
+
+def test_rules_are_kept_before_they_are_tried(dags: dict[str, dict[str, Any]]) -> None:
+    """Each night, whatever else has run; what proved itself in shadow is proposed also where a back-test fails."""
+    tasks = dags["rules"]["tasks"]
+    assert {name: task["upstream"] for name, task in tasks.items()} == {
+        "keep": [], "backtest": ["keep"], "propose": [],
+    }  # fmt: skip
+    assert dags["rules"]["starts_from"] == []
 
 
 def test_an_assessment_is_trained_before_it_answers(described: dict[str, Any], domain: Domain) -> None:
