@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from riskloom.ledger.replay import Replay
     from riskloom.ledger.schema import Decision
     from riskloom.ledger.shipping import Shipper
-    from riskloom.lifecycle.backtest import History
+    from riskloom.lifecycle.history import History
     from riskloom.lifecycle.publishing import Controls
     from riskloom.monitoring import Source
     from riskloom.registry import LoadedModel, ModelStore
@@ -134,7 +134,7 @@ def rule_history(
 ) -> History:
     """What rules are tried on: by default the decisions up to ``as_of`` for as long as a training looks back."""
     from riskloom.features import load_views  # noqa: PLC0415
-    from riskloom.lifecycle.backtest import History  # noqa: PLC0415
+    from riskloom.lifecycle.history import History  # noqa: PLC0415
 
     until = end or as_of
     return History(

@@ -14,7 +14,8 @@ from riskloom.catalog import Domain
 from riskloom.contracts import TableContract
 from riskloom.errors import ConfigError
 from riskloom.features import FeatureView, mart_path
-from riskloom.lifecycle.backtest import History, backtest
+from riskloom.lifecycle.backtest import backtest
+from riskloom.lifecycle.history import History
 from riskloom.rules import Rule, Schema, read_condition
 from riskloom.rules.declaration import RuleDeclaration
 from riskloom.rules.tree import Type

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk, columns_of
 from riskloom.ledger.schema import RuleBacktest
-from riskloom.lifecycle.backtest import FlaggingModel, History, backtest
+from riskloom.lifecycle.backtest import backtest
 from riskloom.lifecycle.backtest_report import BacktestReport
+from riskloom.lifecycle.history import FlaggingModel, History
 from riskloom.lifecycle.lists import lists_ever
 from riskloom.lifecycle.publishing import Controls
 from riskloom.lifecycle.stages import rule_state, rule_states

@@ -22,8 +22,9 @@ from riskloom.contracts import TableContract
 from riskloom.errors import FeatureError
 from riskloom.features import FeatureView, mart_path
 from riskloom.ledger.database import reading
-from riskloom.lifecycle.backtest import MODEL, History, backtest
+from riskloom.lifecycle.backtest import MODEL, backtest
 from riskloom.lifecycle.backtest_report import BacktestReport, markdown, wilson
+from riskloom.lifecycle.history import History
 from riskloom.lifecycle.lists import add_member, open_list
 from riskloom.lifecycle.trials import backtests_of, try_version, untried_drafts
 from riskloom.rules import Evaluation, Facts, Member, MemberList, Rule, Schema, parse_rule

@@ -40,11 +40,11 @@ def test_its_commands_can_be_typed(home: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("RISKLOOM_HOME", str(home))
     said: dict[str, str] = {}
     proposal = "none"
-    for block in re.findall(r"```\n(.*?)```", TEXT, flags=re.DOTALL):
-        for line in block.strip().splitlines():
-            said[line] = output = run(line.replace("PROPOSAL", proposal))
-            if " propose " in line:
-                proposal = output.split(":")[0]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULTILINE)
+    for line in "".join(content for language, content in blocks if not language).splitlines():
+        said[line] = output = run(line.replace("PROPOSAL", proposal))
+        if " propose " in line:
+            proposal = output.split(":")[0]
     outputs = list(said.values())
     assert "0 new versions" in run(f"riskloom rules sync {DOMAIN} --by ci")
     (proposals,) = (output for line, output in said.items() if " proposals " in line)

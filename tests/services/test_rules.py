@@ -48,7 +48,7 @@ false_positives: [Everybody.]
 examples:
   positive:
     - name: any
-      event: {{{domain.subject.key}: s-1}}
+      event: {{{domain.subject.key}: s-1, {domain.subject.group}: s-1}}
       score: 0.9
       lists: {{{", ".join(f"{each}: [s-1]" for each in load_lists(domain))}}}
   negative: [{{name: nothing is known}}]
@@ -67,12 +67,13 @@ def publish(world: World, domain: Domain, *rules: PublishedRule, lists: Any = No
 
 @contextmanager
 def scoring(world: World, domain: Domain, **options: Any) -> Iterator[tuple[TestClient, Any]]:
-    """The application, and a function that scores the event of an entity."""
+    """The application, and a function that scores an event of an entity, by default always the same one."""
     with in_process(world, **options) as client:
 
-        def score(entity: str) -> dict[str, Any]:
-            url = f"/v1/domains/{domain.name}/score"
-            answer = client.post(url, json=event(domain, entity), headers=world.auth())
+        def score(entity: str, subject: str | None = None) -> dict[str, Any]:
+            url, sent = f"/v1/domains/{domain.name}/score", event(domain, entity)
+            sent[domain.subject.key] = subject or sent[domain.subject.key]
+            answer = client.post(url, json=sent, headers=world.auth())
             assert answer.status_code == 200, answer.text
             found: dict[str, Any] = answer.json()
             return found
@@ -147,17 +148,15 @@ def test_lists_and_their_ends_come_with_the_rules(world: World, domain: Domain) 
     name, hardest = next(iter(load_lists(domain))), domain.outcome[-1].name
     end = world.now + timedelta(minutes=1)
     members = {name: (PublishedMember(value="listed-1", added_at=world.now, expires_at=end),)}
-    when = f"event.{domain.subject.key} in list.{name}"
+    when = f"event.{domain.subject.group} in list.{name}"
     publish(world, domain, rule(domain, "listed", f"outcome: {{force: {hardest}}}", when=when), lists=members)
     moment = [world.now]
     with scoring(world, domain, clock=lambda: moment[0]) as (_, score):
         listed, other = score("listed-1"), score("other-1")
         moment[0] = end
-        expired = score("listed-1")
-    assert listed["outcome"] == hardest
-    assert [answer["outcome"] for answer in (other, expired)] == [
-        without_rules(domain, answer) for answer in (other, expired)
-    ]
+        expired = score("listed-1", "another-event")
+    assert (listed["outcome"], [hit["rule"] for hit in listed["rules_hit"]]) == (hardest, ["listed"])
+    assert other["outcome"] == without_rules(domain, other)
     assert (other["rules_hit"], expired["rules_hit"]) == ([], [])
 
 
