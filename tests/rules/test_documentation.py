@@ -65,7 +65,7 @@ def test_it_describes_every_function() -> None:
 
 def test_its_commands_work(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checking counts every domain's rules; explaining shows tree, SQL and bound values."""
-    monkeypatch.setenv("RISKLOOM_HOME", str(manifest.parents[2]))
+    monkeypatch.setenv("RISKLOOM_HOME", str(manifest.parents[1]))
     runner, app = CliRunner(), build_app()
     checked = runner.invoke(app, ["rules", "check"], catch_exceptions=False)
     assert all(f"{name}: " in checked.stdout for name in CATALOG)
