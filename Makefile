@@ -36,7 +36,7 @@ demo: setup ## Data to live decisions in one go; ONCE=1 stops at the end, DOMAIN
 test: setup test-tools ## Run every test in WORKERS=2 processes; ARGS="-k name" is passed on to pytest
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
-up: setup ## Start Airflow, the scoring service and the drift dashboard in the background
+up: setup ## Start Airflow, the scoring service, the drift dashboard and the console in the background
 	@$(BIN)/riskloom up
 
 down: setup ## Stop what `make up` started

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     scoring_port: int = 3000
     airflow_port: int = 8080
     monitoring_port: int = 8000
+    console_port: int = 3001
 
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = Field(default="4GB", pattern=r"^\d+(MB|GB)$")

@@ -20,6 +20,7 @@ from riskloom.cli import (
     serving,
     stack,
     training,
+    users,
     watch,
 )
 from riskloom.errors import RiskloomError
@@ -39,7 +40,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     modules = (
-        ingest, features, rules, lists, training, registry, assessment, serving, ledger, monitoring, watch, stack
+        ingest, features, rules, lists, training, registry, assessment, serving, ledger, users, monitoring, watch, stack
     )  # fmt: skip
     for module in modules:
         module.register(app)

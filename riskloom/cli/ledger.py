@@ -71,25 +71,18 @@ def triage(
     sla_hours: Annotated[float, typer.Option(min=0.1, help="How long after an alert it must be decided.")] = 24.0,
 ) -> None:
     """Put the alerts that wait into cases: into the open one of the same entity, or a new one."""
-    from riskloom.ledger.cases import open_case  # noqa: PLC0415
-    from riskloom.ledger.database import writing  # noqa: PLC0415
-    from riskloom.ledger.desk import Desk  # noqa: PLC0415
-    from riskloom.ledger.queries import waiting_alerts  # noqa: PLC0415
+    from riskloom.ledger.triage import triage as put_into_cases  # noqa: PLC0415
 
     settings, domain = load_settings(), load_domain(domain_name)
-    engine, trail, cases = ledger_engine(settings), audit_trail(settings), set()
-    alerts = 0
-    while True:
-        with writing(engine) as session:
-            desk = Desk(session, trail, "riskloom triage", datetime.now(UTC))
-            waiting = waiting_alerts(session, domain.name)
-            for alert in waiting:
-                case = open_case(desk, alert.alert_id, case_id=str(uuid.uuid4()), sla=timedelta(hours=sla_hours))
-                cases.add(case.case_id)
-        if not waiting:
-            break
-        alerts += len(waiting)
-    typer.echo(f"{alerts:,} alerts are in {len(cases):,} cases")
+    done = put_into_cases(
+        ledger_engine(settings),
+        audit_trail(settings),
+        domain.name,
+        sla=timedelta(hours=sla_hours),
+        clock=lambda: datetime.now(UTC),
+        new_id=lambda: str(uuid.uuid4()),
+    )
+    typer.echo(f"{done.alerts:,} alerts are in {done.cases:,} cases")
 
 
 def labels(

@@ -42,7 +42,7 @@ def prepare(home: Home = None) -> None:
 
 
 def up(home: Home = None) -> None:
-    """Start Airflow, the scoring service and the drift dashboard in the background."""
+    """Start Airflow, the scoring service, the drift dashboard and the console in the background."""
     from riskloom.stack.prepare import airflow_password  # noqa: PLC0415
     from riskloom.stack.prepare import prepare as prepare_home  # noqa: PLC0415
     from riskloom.stack.services import AIRFLOW_USER, services, urls  # noqa: PLC0415
@@ -140,12 +140,18 @@ def demo(
 
 
 def _summarise(console: Console, show: Demo, results: list[DomainResult]) -> None:
+    from riskloom.stack.demo import CONSOLE_USER  # noqa: PLC0415
     from riskloom.stack.prepare import airflow_password  # noqa: PLC0415
-    from riskloom.stack.services import urls  # noqa: PLC0415
+    from riskloom.stack.services import AIRFLOW_USER, urls  # noqa: PLC0415
     from riskloom.stack.summary import print_summary  # noqa: PLC0415
 
     password = airflow_password(show.settings)
-    print_summary(console, results, urls=urls(show.settings), password=password, api_key=show.api_key)
+    ways_in = {
+        "Airflow log-in": f"{AIRFLOW_USER} / {password}",
+        "Console log-in": f"{CONSOLE_USER} / {show.console_password}",
+        "API key (this demo)": show.api_key,
+    }
+    print_summary(console, results, urls=urls(show.settings), ways_in=ways_in)
 
 
 def _settings(home: Path | None) -> Settings:

@@ -9,12 +9,23 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Literal
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from riskloom.errors import NotInLedgerError
 from riskloom.ledger.paging import Order, Page, page
-from riskloom.ledger.schema import Alert, Case, CaseEvent, CaseLink, Decision, DecisionCount, Label, Note
+from riskloom.ledger.schema import (
+    Alert,
+    AuditEvent,
+    Case,
+    CaseEvent,
+    CaseLink,
+    CaseState,
+    Decision,
+    DecisionCount,
+    Label,
+    Note,
+)
 
 QueueOrder = Literal["priority", "due"]
 
@@ -23,6 +34,7 @@ _QUEUES = {
     "priority": Order((Case.priority, Case.case_id), is_descending=True),
     "due": Order((Case.sla_due_at, Case.case_id)),
 }
+_LATEST_AUDIT = Order((AuditEvent.sequence,), is_descending=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,15 @@ class DayCount:
     day: str
     outcome: str
     decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What is open in a domain: how many cases, how many are past their deadline, and their expected loss together."""
+
+    open_cases: int
+    overdue: int
+    at_stake: Decimal
 
 
 _SUMMARY = [getattr(Decision, name) for name in DecisionSummary.__slots__]
@@ -114,6 +135,7 @@ def case_queue(
     at: datetime,
     order: QueueOrder = "priority",
     assignee: str | None = None,
+    state: CaseState | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[Case]:
@@ -126,15 +148,34 @@ def case_queue(
         at: The time, timezone-aware.
         order: What comes first.
         assignee: Only this person's.
+        state: Only in this state; ``snoozed`` shows those that are put away.
         cursor: Of the page before.
         limit: Most rows.
     """
     columns = _QUEUES[order].columns
-    is_awake = or_(Case.snoozed_until.is_(None), Case.snoozed_until <= at)
-    statement = select(Case, *columns).where(Case.domain == domain, Case.closed_at.is_(None), is_awake)
+    statement = select(Case, *columns).where(Case.domain == domain, Case.closed_at.is_(None))
+    if state != "snoozed":
+        statement = statement.where(or_(Case.snoozed_until.is_(None), Case.snoozed_until <= at))
+    if state is not None:
+        statement = statement.where(Case.state == state)
     if assignee is not None:
         statement = statement.where(Case.assignee == assignee)
     return page(session, statement, _QUEUES[order], cursor=cursor, limit=limit, make=itemgetter(0))
+
+
+def cases_of(session: Session, assignee: str, *, cursor: str | None = None, limit: int = 50) -> Page[Case]:
+    """What somebody has on their desk in all domains, snoozed or not, the nearest deadline first."""
+    order = _QUEUES["due"]
+    statement = select(Case, *order.columns).where(Case.assignee == assignee, Case.closed_at.is_(None))
+    return page(session, statement, order, cursor=cursor, limit=limit, make=itemgetter(0))
+
+
+def workload(session: Session, domain: str, *, at: datetime) -> Workload:
+    """How much is open in a domain, snoozed cases too; counted along the queue's indexes."""
+    is_open = (Case.domain == domain, Case.closed_at.is_(None))
+    count, at_stake = session.execute(select(func.count(), func.sum(Case.priority)).where(*is_open)).tuples().one()
+    overdue = session.scalar(select(func.count()).where(*is_open, Case.sla_due_at < at))
+    return Workload(count, overdue or 0, at_stake or Decimal(0))
 
 
 def case_file(session: Session, case_id: str) -> CaseFile:
@@ -176,3 +217,18 @@ def count_by_day(session: Session, domain: str, *, first: date, last: date) -> l
         .order_by(DecisionCount.day, DecisionCount.outcome)
     )
     return [DayCount(*row) for row in session.execute(statement).tuples()]
+
+
+def audit_log(
+    session: Session,
+    *,
+    object_kind: str | None = None,
+    object_id: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[AuditEvent]:
+    """Who did what, the newest first; only to one object where its kind and name are given."""
+    statement = select(AuditEvent, AuditEvent.sequence)
+    if object_kind is not None and object_id is not None:
+        statement = statement.where(AuditEvent.object_kind == object_kind, AuditEvent.object_id == object_id)
+    return page(session, statement, _LATEST_AUDIT, cursor=cursor, limit=limit, make=itemgetter(0))

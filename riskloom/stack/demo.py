@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -30,6 +31,7 @@ from riskloom.stack.prepare import airflow_password, prepare
 from riskloom.stack.progress import Progress
 from riskloom.stack.services import AIRFLOW_USER, services, urls
 from riskloom.stack.supervisor import Supervisor
+from riskloom.wiring import audit_trail, ledger_engine, shipper
 
 if TYPE_CHECKING:
     from riskloom.monitoring import MonitoringVerdict
@@ -42,6 +44,9 @@ _DAG_SECONDS = 240.0
 _RUN_SECONDS = 900.0
 _ASSET_SECONDS = 60.0
 _READY_SECONDS = 90.0
+#: Who may log in to the demo's console, as a lead.
+CONSOLE_USER = "demo"
+_SLA = timedelta(hours=24)
 _ENDED = {"success", "skipped"}
 
 
@@ -130,7 +135,7 @@ class Demo:
         self.plan = plan
         self.progress = progress
         self.supervisor = Supervisor(home=settings.home, project=settings.project)
-        self.api_key = ""
+        self.api_key = self.console_password = ""
         self._building = Lock()
 
     def run(self) -> list[DomainResult]:
@@ -148,6 +153,7 @@ class Demo:
         with self.progress.doing("Preparing keys, Airflow's database and dbt's manifest"):
             prepare(self.settings)
             self._make_key()
+            self._let_in()
         with self.progress.doing("Starting the services"):
             self.supervisor.up(services(self.settings), lambda name, state: self.progress.say(f"  {name}: {state}"))
         with self.progress.doing("Waiting until Airflow has read the DAGs"), self._airflow() as airflow:
@@ -155,6 +161,8 @@ class Demo:
                 for stage in stages(result.domain):
                     airflow.wait_for_dag(f"{result.domain.name}__{stage}", _DAG_SECONDS)
         self._take_all_through(results)
+        with self.progress.doing("Filling the console's queues"):
+            self._fill_queues([result.domain for result in results])
         return results
 
     def stop(self) -> list[str]:
@@ -198,6 +206,36 @@ class Demo:
             created_at=self.plan.now,
             secret=secrets.token_bytes(32),
         )
+
+    def _let_in(self) -> None:
+        from riskloom.ledger.database import writing  # noqa: PLC0415
+        from riskloom.ledger.desk import Desk  # noqa: PLC0415
+        from riskloom.ledger.passwords import SALT_BYTES, hash_password  # noqa: PLC0415
+        from riskloom.ledger.users import add_user  # noqa: PLC0415
+
+        self.console_password = secrets.token_urlsafe(15)
+        kept = hash_password(self.console_password, salt=secrets.token_bytes(SALT_BYTES))
+        with writing(ledger_engine(self.settings)) as session:
+            desk = Desk(session, audit_trail(self.settings), "riskloom demo", self.plan.now)
+            add_user(desk, CONSOLE_USER, role="lead", password=kept)
+
+    def _fill_queues(self, domains: Sequence[Domain]) -> None:
+        """Bring the answered decisions into the ledger, and what somebody should look at into cases."""
+        from riskloom.ledger.triage import triage  # noqa: PLC0415
+
+        engine, trail = ledger_engine(self.settings), audit_trail(self.settings)
+        shipped = shipper(self.settings, load_catalog()).ship()
+        self.progress.say(f"  {shipped.decisions:,} decisions are in the ledger")
+        for domain in domains:
+            done = triage(
+                engine,
+                trail,
+                domain.name,
+                sla=_SLA,
+                clock=lambda: datetime.now(UTC),
+                new_id=lambda: str(uuid.uuid4()),
+            )
+            self.progress.say(f"  {domain.name}: {done.alerts:,} alerts in {done.cases:,} cases")
 
     def _take_all_through(self, results: Sequence[DomainResult]) -> None:
         # Two: while one is built and trained, which takes both cores, the other is monitored and scored.

@@ -1,4 +1,4 @@
-"""What must be there before the services start: folders, keys, Airflow's database and the manifest of dbt."""
+"""What must be there before the services start: folders, keys, the ledger, Airflow's database, dbt's manifest."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from riskloom.errors import ServiceError
+from riskloom.ledger.migrations import migrate
 from riskloom.registry import ensure_signing_key
 from riskloom.settings import Settings, environment
 from riskloom.stack.services import (
@@ -22,6 +23,7 @@ from riskloom.stack.services import (
     airflow_token_secret,
     evidently_secret,
 )
+from riskloom.wiring import ledger_engine
 
 #: Programs of the project's environment come before others of the same name.
 PROGRAMS = Path(sys.executable).parent
@@ -41,6 +43,7 @@ def prepare(settings: Settings) -> None:
     for folder in (settings.landing, settings.marts, settings.decisions, settings.monitoring / "workspace"):
         folder.mkdir(parents=True, exist_ok=True)
     ensure_signing_key(settings.keys)
+    migrate(ledger_engine(settings))
     password = json.dumps({AIRFLOW_USER: secrets.token_urlsafe(15)})
     write_secret(airflow_passwords(settings), password)
     write_secret(evidently_secret(settings), secrets.token_urlsafe(32))

@@ -66,7 +66,7 @@ class Service:
 
 def services(settings: Settings) -> tuple[Service, ...]:
     """Every service, in the order in which they are started."""
-    return (*_airflow(settings), _scoring(settings), _monitoring(settings))
+    return (*_airflow(settings), _scoring(settings), _monitoring(settings), _console(settings))
 
 
 def urls(settings: Settings) -> dict[str, str]:
@@ -75,6 +75,7 @@ def urls(settings: Settings) -> dict[str, str]:
         "Airflow": _url(settings, settings.airflow_port),
         "Scoring service": _url(settings, settings.scoring_port),
         "Drift dashboard": _url(settings, settings.monitoring_port),
+        "Console": _url(settings, settings.console_port),
     }
 
 
@@ -161,6 +162,20 @@ def _monitoring(settings: Settings) -> Service:
         port=port,
         port_setting="RISKLOOM_MONITORING_PORT",
         secrets={"EVIDENTLY_SECRET": evidently_secret(settings)},
+    )
+
+
+def _console(settings: Settings) -> Service:
+    port = settings.console_port
+    command = ("uvicorn", "--factory", "services.console.service:build", "--host", settings.host, "--port", str(port))
+    return Service(
+        name="console",
+        command=(*command, "--no-access-log", "--no-server-header"),  # addresses hold keys of people
+        environment={**environment(settings), "PYTHONPATH": str(settings.project)},
+        health=f"{_url(settings, port)}/healthz",
+        host=settings.host,
+        port=port,
+        port_setting="RISKLOOM_CONSOLE_PORT",
     )
 
 

@@ -9,11 +9,10 @@ from rich.table import Column, Table
 
 from riskloom.registry import Estimate
 from riskloom.stack.demo import DomainResult, problems
-from riskloom.stack.services import AIRFLOW_USER
 
 
 def print_summary(
-    console: Console, results: Sequence[DomainResult], *, urls: Mapping[str, str], password: str, api_key: str
+    console: Console, results: Sequence[DomainResult], *, urls: Mapping[str, str], ways_in: Mapping[str, str]
 ) -> None:
     """Print every domain's results, then the addresses with what is needed to get in."""
     for result in results:
@@ -29,8 +28,7 @@ def print_summary(
         console.rule("Side by side", align="left")
         console.print(comparison(results))
     console.rule("Where to look", align="left")
-    ways_in = {**urls, "Airflow log-in": f"{AIRFLOW_USER} / {password}", "API key (this demo)": api_key}
-    for title, value in ways_in.items():
+    for title, value in {**urls, **ways_in}.items():
         console.print(f"{title:<22}{value}", markup=False, highlight=False, soft_wrap=True)
     for problem in problems(results):
         console.print(f"Problem: {problem}", style="bold red", markup=False, soft_wrap=True)

@@ -70,6 +70,7 @@ def test_images_start_the_same_by_themselves(inside: Settings) -> None:
     declared = {service.name: list(service.command) for service in services(inside)}
 
     assert DOCKERFILE.command("scoring") == declared["scoring"]
+    assert DOCKERFILE.command("console") == declared["console"]
     assert DOCKERFILE.command("monitoring") == declared["monitoring"]
     assert DOCKERFILE.command("airflow") == list(AIRFLOW_COMPONENTS["api-server"])
 
@@ -118,7 +119,7 @@ def test_each_image_holds_what_its_command_needs() -> None:
     assert (PROJECT_ROOT / "services" / "scoring" / "service.py").is_file()
 
 
-@pytest.mark.parametrize("target", ["airflow", "scoring", "monitoring"])
+@pytest.mark.parametrize("target", ["airflow", "scoring", "monitoring", "console"])
 def test_images_run_as_an_ordinary_user_and_watch_their_health(target: str) -> None:
     """No image runs as root, and each says how its health is asked."""
     assert DOCKERFILE.all_of(target, "USER")[-1] not in {"root", "0"}
@@ -160,11 +161,12 @@ def test_each_service_keeps_the_compose_specification(name: str) -> None:
 
 
 def test_every_own_port_is_published() -> None:
-    """The three places a person goes to are reachable under the ports that `riskloom up` uses by default."""
+    """The four places a person goes to are reachable under the ports that `riskloom up` uses by default."""
     published = {port.split(":")[1] for service in SERVICES.values() for port in service.get("ports", [])}
     settings = Settings(home=Path("/nowhere"))
 
-    assert published == {str(settings.airflow_port), str(settings.scoring_port), str(settings.monitoring_port)}
+    ports = (settings.airflow_port, settings.scoring_port, settings.monitoring_port, settings.console_port)
+    assert published == set(map(str, ports))
 
 
 def test_no_secret_is_written_down() -> None:

@@ -87,8 +87,7 @@ def test_summary_tells_the_counts_the_way_in_and_the_problems() -> None:
         Console(file=output, width=200),
         [result],
         urls={"Airflow": "http://127.0.0.1:8080"},
-        password="from-the-file",
-        api_key="rlk_1",
+        ways_in={"Airflow log-in": "admin / from-the-file", "API key": "rlk_1"},
     )
 
     text = output.getvalue()

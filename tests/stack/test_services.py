@@ -20,6 +20,7 @@ def test_everything_listens_on_loopback(settings: Settings) -> None:
         settings.airflow_port,
         settings.scoring_port,
         settings.monitoring_port,
+        settings.console_port,
     }
     assert all(service.host == "127.0.0.1" for service in listening)
     assert all(service.port_setting.startswith("RISKLOOM_") for service in listening)

@@ -16,6 +16,7 @@ from riskloom.ledger.schema.controls import (
 )
 from riskloom.ledger.schema.decisions import Alert, Decision, DecisionCount
 from riskloom.ledger.schema.labels import Label, Provenance
+from riskloom.ledger.schema.users import LogInAttempt, Role, User, UserSession
 
 __all__ = [
     "Alert",
@@ -37,15 +38,19 @@ __all__ = [
     "LinkKind",
     "ListEntry",
     "ListKind",
+    "LogInAttempt",
     "Money",
     "Note",
     "OutboxFile",
     "Provenance",
+    "Role",
     "RuleBacktest",
     "RuleProposal",
     "RuleStage",
     "RuleStageChange",
     "RuleVersion",
+    "User",
+    "UserSession",
     "from_microseconds",
     "to_microseconds",
 ]

@@ -1,0 +1,18 @@
+"""The web application: the declared routes, and what stands around every one of them."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+
+from services.console.guard import route
+from services.console.headers import SafeHeaders
+from services.console.routes import GRANTS
+from services.console.visit import Console
+
+
+def create_app(console: Console) -> Starlette:
+    """Put the application together; nothing is opened before the first request."""
+    app = Starlette(routes=[route(grant, console) for grant in GRANTS])
+    app.router.redirect_slashes = False  # a redirect would be sent to whatever host the caller names
+    app.add_middleware(SafeHeaders)
+    return app

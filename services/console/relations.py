@@ -1,0 +1,174 @@
+"""Whom a case's entity has to do with: subjects, others who share one of them, and linked cases; as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from riskloom.catalog import Domain
+from riskloom.ledger.schema import Case, Decision
+
+#: More would not be read; the lists of decisions have all.
+MOST_SUBJECTS, MOST_OTHERS = 10, 10
+_COLUMNS = (95.0, 300.0, 505.0, 710.0)  # middles: linked cases, the entity, its subjects, others
+_BOX_WIDTH, _BOX_HEIGHT, _ROW = 168.0, 26.0, 36.0
+_TOP = 26.0
+_LETTERS = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A box: what it is called, what it is, where it leads, and where its middle lies."""
+
+    key: str
+    label: str
+    kind: str
+    title: str
+    link: str | None
+    x: float
+    y: float
+
+    @property
+    def left(self) -> float:
+        """Where its left edge lies."""
+        return self.x - _BOX_WIDTH / 2
+
+    @property
+    def top(self) -> float:
+        """Where its upper edge lies."""
+        return self.y - _BOX_HEIGHT / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """The picture: boxes, lines between them as SVG paths, its height, and the same in words."""
+
+    nodes: tuple[Node, ...]
+    paths: tuple[str, ...]
+    height: float
+    words: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody but the entity itself is in it."""
+        return len(self.nodes) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Another entity that a subject of the case was decided for, in any domain."""
+
+    domain: str
+    entity: str
+    subject: str
+
+
+def find_shared(session: Session, case: Case, subjects: Sequence[str], domains: Iterable[str]) -> list[Shared]:
+    """
+    Other entities with a decision about one of the subjects, and domains in which the same entity is known.
+
+    Args:
+        session: Of a reading transaction.
+        case: Whose entity is not another.
+        subjects: Keys, at most some dozens.
+        domains: In which to look; each look runs along an index.
+    """
+    found: dict[tuple[str, str], Shared] = {}
+    for domain in domains:
+        by_subject = select(Decision.entity, Decision.subject).where(
+            Decision.domain == domain, Decision.subject.in_(subjects), Decision.entity.is_not(None)
+        )
+        for entity, subject in session.execute(by_subject.limit(20 * MOST_OTHERS)).tuples():
+            if entity is not None and (domain, entity) != (case.domain, case.entity):
+                found.setdefault((domain, entity), Shared(domain, entity, subject))
+        same = select(Decision.subject).where(Decision.domain == domain, Decision.entity == case.entity).limit(1)
+        if domain != case.domain and session.scalar(same) is not None:
+            found.setdefault((domain, case.entity), Shared(domain, case.entity, ""))
+    return list(found.values())[:MOST_OTHERS]
+
+
+def draw(
+    case: Case,
+    *,
+    subjects: Mapping[str, str],
+    shared: Sequence[Shared],
+    linked: Sequence[tuple[Case, str]],
+    domains: Mapping[str, Domain],
+) -> Relations:
+    """
+    Lay the picture out in columns.
+
+    Args:
+        case: In the middle.
+        subjects: The entity's subjects to the rank of their outcome, newest first.
+        shared: See :func:`find_shared`.
+        linked: Cases that somebody linked, with the kind of the link.
+        domains: For the names of what is scored.
+    """
+    columns = _columns(case, subjects, shared, linked, domains)
+    height = _TOP * 2 + _ROW * (max(map(len, columns)) - 1)
+    nodes = {node.key: node for number, boxes in enumerate(columns) for node in _placed(boxes, number, height)}
+    ends = [("", box.key) for column in (columns[0], columns[2]) for box in column]
+    for each in shared:
+        subject = f"s {each.subject}"
+        ends.append((subject if subject in nodes else "", f"o {each.domain} {each.entity}"))
+    paths = tuple(_path(nodes[one], nodes[other]) for one, other in ends)
+    words = tuple(box.title for column in columns for box in column)
+    return Relations(tuple(nodes.values()), paths, height, words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    key: str
+    name: str
+    kind: str
+    title: str
+    link: str | None
+
+
+def _columns(
+    case: Case,
+    subjects: Mapping[str, str],
+    shared: Sequence[Shared],
+    linked: Sequence[tuple[Case, str]],
+    domains: Mapping[str, Domain],
+) -> tuple[list[_Box], ...]:
+    own = domains[case.domain].subject
+    cases = []
+    for other, kind in linked:
+        title = f"{kind.replace('_', ' ')}: case of {other.entity} in {domains[other.domain].title}, {other.state}"
+        cases.append(_Box(f"c {other.case_id}", other.entity, "case", title, f"/cases/{quote(other.case_id)}"))
+    middle = [_Box("", case.entity, "entity", f"{own.group} {case.entity}", None)]
+    scored = [
+        _Box(f"s {key}", key, f"subject {rank}", f"{own.entity} {key}", _decisions(case.domain, subject=key))
+        for key, rank in list(subjects.items())[:MOST_SUBJECTS]
+    ]
+    others = []
+    for each in shared:
+        title = f"{domains[each.domain].subject.group} {each.entity} in {domains[each.domain].title}"
+        link = _decisions(each.domain, entity=each.entity)
+        others.append(_Box(f"o {each.domain} {each.entity}", each.entity, "other", title, link))
+    return cases, middle, scored, others
+
+
+def _decisions(domain: str, **wanted: str) -> str:
+    return f"/decisions?{urlencode({'domain': domain, **wanted})}"
+
+
+def _placed(boxes: Sequence[_Box], number: int, height: float) -> Iterator[Node]:
+    first = (height - _ROW * (len(boxes) - 1)) / 2
+    for index, box in enumerate(boxes):
+        label = box.name if len(box.name) <= _LETTERS else f"{box.name[: _LETTERS - 1]}…"
+        yield Node(box.key, label, box.kind, box.title, box.link, _COLUMNS[number], first + _ROW * index)
+
+
+def _path(one: Node, other: Node) -> str:
+    """A curve between the facing edges of two boxes."""
+    left, right = sorted((one, other), key=lambda node: node.x)
+    begin, end = left.x + _BOX_WIDTH / 2, right.x - _BOX_WIDTH / 2
+    middle = (begin + end) / 2
+    return f"M{begin:g} {left.y:g} C{middle:g} {left.y:g} {middle:g} {right.y:g} {end:g} {right.y:g}"

@@ -1,0 +1,41 @@
+"""Every page there is and who may open it; what does not stand here cannot be reached."""
+
+from __future__ import annotations
+
+from riskloom.ledger.schema import Role
+from services.console.guard import Grant
+from services.console.pages import audit, cases, decisions, entry, files, models, overview, queue, rules, steps
+
+_EVERY_ROLE: frozenset[Role] = frozenset({"analyst", "lead", "engineer"})
+_CASE_WORK: frozenset[Role] = frozenset({"analyst", "lead"})
+_LEAD: frozenset[Role] = frozenset({"lead"})
+
+GRANTS: tuple[Grant, ...] = (
+    Grant("/login", "GET", entry.form, None),
+    Grant("/login", "POST", entry.log_in, None),
+    Grant("/static/{name}", "GET", files.static, None),
+    Grant("/healthz", "GET", files.health, None),
+    Grant("/logout", "POST", entry.log_out, _EVERY_ROLE),
+    Grant("/theme", "POST", entry.choose_theme, _EVERY_ROLE),
+    Grant("/", "GET", overview.show, _EVERY_ROLE),
+    Grant("/find", "GET", decisions.find, _EVERY_ROLE),
+    Grant("/decisions", "GET", decisions.index, _EVERY_ROLE),
+    Grant("/decisions/{decision_id}", "GET", decisions.show, _EVERY_ROLE),
+    Grant("/models", "GET", models.index, _EVERY_ROLE),
+    Grant("/models/{domain}/{version}", "GET", models.show, _EVERY_ROLE),
+    Grant("/models/{domain}/{version}/plots/{name}", "GET", models.plot, _EVERY_ROLE),
+    Grant("/rules", "GET", rules.index, _EVERY_ROLE),
+    Grant("/rules/{domain}/{rule_id}", "GET", rules.show, _EVERY_ROLE),
+    Grant("/queue", "GET", queue.show, _CASE_WORK),
+    Grant("/cases/{case_id}", "GET", cases.show, _CASE_WORK),
+    Grant("/cases/{case_id}/claim", "POST", steps.claim, _CASE_WORK),
+    Grant("/cases/{case_id}/release", "POST", steps.release, _CASE_WORK),
+    Grant("/cases/{case_id}/snooze", "POST", steps.snooze, _CASE_WORK),
+    Grant("/cases/{case_id}/escalate", "POST", steps.escalate, _CASE_WORK),
+    Grant("/cases/{case_id}/note", "POST", steps.note, _CASE_WORK),
+    Grant("/cases/{case_id}/link", "POST", steps.link, _CASE_WORK),
+    Grant("/cases/{case_id}/merge", "POST", steps.merge, _CASE_WORK),
+    Grant("/cases/{case_id}/verdict", "POST", steps.decide, _CASE_WORK),
+    Grant("/cases/{case_id}/withdraw", "POST", steps.withdraw, _LEAD),
+    Grant("/audit", "GET", audit.show, _LEAD),
+)

@@ -1,0 +1,33 @@
+"""A filled ledger, made once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from riskloom.ledger.database import open_database, sqlite_url
+from riskloom.ledger.migrations import migrate
+from tests.console.world import World, fill, world_over
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a filled ledger and its audit anchor."""
+    folder = tmp_path_factory.mktemp("console")
+    engine = open_database(sqlite_url(folder / "ledger.db"))
+    migrate(engine)
+    fill(engine, folder)
+    engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def world(filled: Path, tmp_path: Path) -> Iterator[World]:
+    """A console over a ledger of the test's own."""
+    shutil.copytree(filled, tmp_path / "home")
+    engine = open_database(sqlite_url(tmp_path / "home" / "ledger.db"))
+    yield world_over(engine, tmp_path / "home")
+    engine.dispose()
