@@ -192,8 +192,9 @@ def _moments(
 
 
 def _steps(session: Session, case: Case, link: str | None, *, limit: int) -> Iterator[Moment]:
-    statement = select(CaseEvent).where(CaseEvent.case_id == case.case_id).order_by(CaseEvent.version.desc())
-    for event in session.scalars(statement.limit(limit)):
+    # An alert's own line is that of its decision.
+    told = select(CaseEvent).where(CaseEvent.case_id == case.case_id, CaseEvent.action != "alert_added")
+    for event in session.scalars(told.order_by(CaseEvent.version.desc()).limit(limit)):
         reason = event.details.get("reason")
         said = sentence(event.action) + (f": {reason}" if reason else "")
         text = said if link is None else f"{said} (case of {case.entity})"

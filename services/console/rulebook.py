@@ -37,13 +37,22 @@ class RuleShelf(Protocol):
 
 
 class DeclaredRules:
-    """The rules in the domains' folders, as their files say them; ``riskloom rules check`` holds their examples."""
+    """
+    The rules in the domains' folders, as their files say them; ``riskloom rules check`` holds their examples.
+
+    They are read at first use: a release brings them, so they change with the process.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[str, ShownRules] = {}
 
     def of(self, domain: Domain) -> ShownRules:
         """The domain's rules as they are now; raises CatalogError where one cannot be read."""
-        rules = _declared(domain, RULES, RuleDeclaration)
-        scenarios = _declared(domain, SCENARIOS, ScenarioDeclaration)
-        return ShownRules(rules, scenarios, load_lists(domain))
+        if domain.name not in self._read:
+            rules = _declared(domain, RULES, RuleDeclaration)
+            scenarios = _declared(domain, SCENARIOS, ScenarioDeclaration)
+            self._read[domain.name] = ShownRules(rules, scenarios, load_lists(domain))
+        return self._read[domain.name]
 
 
 def _declared(domain: Domain, folder: str, kind: type[Declared]) -> dict[str, Declared]:

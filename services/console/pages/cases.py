@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from starlette.responses import Response
@@ -77,7 +78,7 @@ def page(
         may_act=may_act(visit, case),
         notice=notice,
         wrong=wrong or {},
-        typed=visit.form if notice or wrong else {},
+        typed=defaultdict(str, visit.form if notice or wrong else {}),
         done=DONE.get(visit.query.get("done", "")),
         key=console.new_id(),
         snoozes=SNOOZES,

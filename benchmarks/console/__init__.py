@@ -1,0 +1,3 @@
+"""The console: how soon its pages are there, over a large ledger."""
+
+BENCHMARKS = ("pages",)
