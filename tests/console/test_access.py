@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlalchemy import func, select
 from starlette.routing import Route
@@ -20,7 +19,7 @@ from riskloom.ledger.users import add_user, disable_user
 from services.console.app import create_app
 from services.console.guard import Grant
 from services.console.routes import GRANTS
-from tests.console.world import NOW, PASSWORD, QUICK, USERS, World, forms, log_in
+from tests.console.world import NOW, PASSWORD, QUICK, USERS, Answer, World, forms, log_in, send
 
 #: Stands for whatever a route takes from its address.
 FILLED = {"{name}": "console.css", "{case_id}": "c", "{decision_id}": "d", "{domain}": "x", "{version}": "1",
@@ -36,9 +35,9 @@ def address(grant: Grant) -> str:
     return path
 
 
-def send(client: TestClient, grant: Grant, **data: str) -> httpx.Response:
+def ask(client: TestClient, grant: Grant, **data: str) -> Answer:
     """Ask for a route; what is sent to one that takes forms has these fields."""
-    return client.request(grant.method, address(grant), data=data if grant.method == "POST" else None)
+    return send(client, grant.method, address(grant), data if grant.method == "POST" else None)
 
 
 def test_every_route_is_declared_with_who_may_open_it(world: World) -> None:
@@ -61,7 +60,7 @@ def test_nobody_gets_anywhere_without_logging_in(world: World) -> None:
     """A page leads to the log-in and back afterwards; a form is refused, and says so."""
     with world.visitor() as client:
         for grant in CLOSED:
-            answer = send(client, grant, text="typed")
+            answer = ask(client, grant, text="typed")
             if grant.method == "GET":
                 assert (answer.status_code, answer.headers["location"].split("=")[0]) == (303, "/login?next"), grant
             else:
@@ -76,7 +75,7 @@ def test_each_role_gets_where_it_was_granted_and_nowhere_else(world: World, name
         for grant in CLOSED:
             if grant.path == "/logout":
                 continue
-            answer = send(client, grant, csrf="x")
+            answer = ask(client, grant, csrf="x")
             is_refused = answer.status_code == 403 and "Not for your role" in answer.text
             assert is_refused == (USERS[name] not in (grant.roles or ())), grant
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,6 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
-import httpx
 import numpy as np
 from sqlalchemy import Engine, insert, select
 from starlette.testclient import TestClient
@@ -116,10 +115,25 @@ def fill(engine: Engine, home: Path, *, per_domain: int = 60) -> None:
         triage(engine, console.trail, domain.name, sla=sla, clock=console.clock, new_id=console.new_id)
 
 
-def log_in(client: TestClient, name: str, password: str = PASSWORD) -> httpx.Response:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the console answered."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    text: str
+
+
+def send(client: TestClient, method: str, path: str, data: Mapping[str, str] | None = None) -> Answer:
+    """Ask for an address; with data, send a form."""
+    sent = client.request(method, path, data=data)
+    return Answer(sent.status_code, sent.headers, sent.text)
+
+
+def log_in(client: TestClient, name: str, password: str = PASSWORD) -> Answer:
     """Send the log-in form as a browser does."""
     fields = forms(client.get("/login").text)["/login"]
-    return client.post("/login", data={**fields, "name": name, "password": password})
+    return send(client, "POST", "/login", {**fields, "name": name, "password": password})
 
 
 def forms(html: str) -> dict[str, dict[str, str]]:
