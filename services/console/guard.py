@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from riskloom.errors import LedgerError, NotInLedgerError
+from riskloom.errors import NotInLedgerError, RiskloomError
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.schema import Role
 from riskloom.ledger.sessions import SignedIn, find_session, mark_seen
@@ -91,7 +91,7 @@ def _admitted(grant: Grant, visit: Visit) -> Response:
         return grant.handler(visit)
     except NotInLedgerError as error:
         return problems.missing(visit, str(error))
-    except LedgerError as error:
+    except RiskloomError as error:
         return problems.refused(visit, str(error))
 
 
@@ -124,4 +124,5 @@ async def _read_form(request: Request) -> Mapping[str, str]:
     if not length.isdecimal() or int(length) > _LONGEST_FORM:
         raise HTTPException(413)
     async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}
+        # No database keeps a zero in a text, and no keyboard has one.
+        return {name: value.replace("\0", "") for name, value in form.items() if isinstance(value, str)}

@@ -103,7 +103,7 @@ class Visit:
 
     def asked(self, name: str) -> str | None:
         """A parameter of the address; None where it is missing or empty."""
-        return self.query.get(name, "").strip() or None
+        return self.query.get(name, "").replace("\0", "").strip() or None
 
     def domain(self, name: str) -> Domain:
         """A declared domain; raises NotInLedgerError for any other name."""

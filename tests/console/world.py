@@ -56,11 +56,12 @@ class Clock:
 
 @dataclass(slots=True)
 class World:
-    """A console, its ledger, its clock."""
+    """A console, its ledger, its clock, and the folder that everything lies in."""
 
     console: Console
     clock: Clock
     engine: Engine
+    home: Path
 
     @contextmanager
     def visitor(self, name: str | None = None) -> Iterator[TestClient]:
@@ -98,7 +99,7 @@ def world_over(engine: Engine, home: Path) -> World:
         new_id=lambda: f"{prefix}-{next(numbers)}",
         new_token=lambda: f"{prefix}-token-{next(numbers)}",
     )
-    return World(console, clock, engine)
+    return World(console, clock, engine, home)
 
 
 def fill(engine: Engine, home: Path, *, per_domain: int = 60) -> None:

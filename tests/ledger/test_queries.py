@@ -12,17 +12,23 @@ import pytest
 from sqlalchemy import Engine, event, insert, text
 
 from riskloom.errors import LedgerError, NotInLedgerError
+from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import is_postgresql, reading, writing
+from riskloom.ledger.desk import Desk
 from riskloom.ledger.paging import Page
 from riskloom.ledger.queries import (
     DayCount,
+    Workload,
+    audit_log,
     case_file,
     case_queue,
     case_timeline,
+    cases_of,
     count_by_day,
     find_decisions,
     get_decision,
     labels_of,
+    workload,
 )
 from riskloom.ledger.schema import Case, CaseEvent
 from tests.ledger.examples import DOMAIN, NOW, case_row
@@ -174,6 +180,10 @@ def test_a_page_has_a_size(queue: Engine, limit: int) -> None:
         lambda session: find_decisions(session, DOMAIN, outcome="o"),
         lambda session: case_queue(session, DOMAIN, at=NOW),
         lambda session: case_queue(session, DOMAIN, at=NOW, order="due"),
+        lambda session: case_queue(session, DOMAIN, at=NOW, state="snoozed"),
+        lambda session: cases_of(session, "a"),
+        lambda session: workload(session, DOMAIN, at=NOW),
+        lambda session: audit_log(session, object_kind="k", object_id="o"),
         lambda session: case_timeline(session, "c"),
         lambda session: labels_of(session, DOMAIN, "s"),
         lambda session: count_by_day(session, DOMAIN, first=date(2026, 3, 1), last=date(2026, 3, 2)),
@@ -196,3 +206,55 @@ def test_every_question_runs_along_an_index(sqlite_ledger: Engine, ask: Callable
         ask(session)
     assert plans
     assert all(plan.startswith("SEARCH") for plan in plans), plans
+
+
+@pytest.fixture
+def desks(ledger: Engine) -> Engine:
+    """Cases of two domains in every state; some are somebody's."""
+    away = {"snoozed_until": NOW + timedelta(hours=1), "state": "snoozed"}
+    taken = {"assignee": "ana", "claimed_at": NOW, "state": "claimed"}
+    rows = [
+        case_row("open", entity="a", sla_due_at=NOW - timedelta(hours=1)),
+        case_row("away", entity="b", **away),
+        case_row("taken", entity="c", **taken, sla_due_at=NOW + timedelta(hours=2)),
+        case_row("elsewhere", entity="d", domain="another", **taken),
+        case_row("up", entity="e", state="escalated"),
+        case_row("closed", entity="f", state="closed", closed_at=NOW, assignee="ana", claimed_at=NOW),
+    ]
+    with writing(ledger) as session:
+        session.execute(insert(Case), rows)
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("state", "names"),
+    [(None, {"open", "taken", "up"}), ("snoozed", {"away"}), ("claimed", {"taken"}), ("escalated", {"up"})],
+)
+def test_the_queue_of_a_state(desks: Engine, state: Any, names: set[str]) -> None:
+    """What is put away is shown where it is asked for."""
+    with reading(desks) as session:
+        found = walk(lambda cursor: case_queue(session, DOMAIN, at=NOW, state=state, cursor=cursor, limit=2))
+    assert {case.case_id for case in found} == names
+
+
+def test_a_desk_has_the_cases_of_every_domain(desks: Engine) -> None:
+    """The nearest deadline first, closed ones not; and a domain's work is counted with what is put away."""
+    with reading(desks) as session:
+        found = walk(lambda cursor: cases_of(session, "ana", cursor=cursor, limit=1))
+        assert [case.case_id for case in found] == ["elsewhere", "taken"]
+        assert workload(session, DOMAIN, at=NOW) == Workload(open_cases=4, overdue=1, at_stake=Decimal(40))
+        assert workload(session, "nobody's", at=NOW) == Workload(open_cases=0, overdue=0, at_stake=Decimal(0))
+
+
+def test_the_audit_log_goes_back(ledger: Engine, tmp_path: Path) -> None:
+    """The newest first, all of it or what was done to one object."""
+    trail = AuditTrail(b"k" * 32, tmp_path / "anchor.json")
+    with writing(ledger) as session:
+        for number in range(5):
+            desk = Desk(session, trail, f"a{number}", NOW)
+            desk.audit("did", Case(), f"c{number % 2}", before=None, after=None)
+    with reading(ledger) as session:
+        every = walk(lambda cursor: audit_log(session, cursor=cursor, limit=2))
+        assert [event.actor for event in every] == ["a4", "a3", "a2", "a1", "a0"]
+        one = walk(lambda cursor: audit_log(session, object_kind="cases", object_id="c1", cursor=cursor, limit=1))
+        assert [event.actor for event in one] == ["a3", "a1"]

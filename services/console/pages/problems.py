@@ -25,7 +25,7 @@ def missing(visit: Visit, what: str) -> Response:
 
 
 def refused(visit: Visit, why: str) -> Response:
-    """The ledger did not do it."""
+    """It was not done, for a reason that is known."""
     return _problem(visit, 400, "This cannot be done", f"{why}.")
 
 
