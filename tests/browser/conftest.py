@@ -33,6 +33,7 @@ class Show:
     results: list[DomainResult]
     urls: dict[str, str]
     password: str
+    console_password: str
     api_key: str
 
 
@@ -51,7 +52,8 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     with stopped_with_us(settings.home):
         try:
             results = demo.run()
-            yield Show(settings, results, urls(settings), airflow_password(settings), demo.api_key)
+            password = airflow_password(settings)
+            yield Show(settings, results, urls(settings), password, demo.console_password, demo.api_key)
         finally:
             demo.stop()
 

@@ -84,6 +84,15 @@ def show_graph(page: Page) -> None:
     page.locator(".react-flow__controls-fitview").click()
 
 
+def open_queue(page: Page, console: str, user: str, password: str) -> None:
+    """Log in to the console and open its fullest queue."""
+    page.goto(f"{console}/login?next=/queue")
+    page.get_by_label("Name").fill(user)
+    page.get_by_label("Password").fill(password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Work queue")).to_be_visible()
+
+
 def open_api(page: Page, scoring: str) -> None:
     """Open the scoring service's page."""
     page.goto(scoring)

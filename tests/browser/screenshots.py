@@ -1,6 +1,6 @@
 """
-Take the pictures in docs/images: the Airflow graph, the API page and the drift dashboard, of a fresh demo
-of one domain.
+Take the pictures in docs/images: the Airflow graph, the API page and the drift dashboard
+and the console, of a fresh demo of one domain.
 
 ``make screenshots`` runs it; it takes some minutes longer than the demo.
 """
@@ -19,7 +19,7 @@ from rich.console import Console
 
 from riskloom.settings import PROJECT_ROOT, Settings
 from riskloom.stack.airflow import Airflow
-from riskloom.stack.demo import Demo, DemoPlan, DomainResult, problems
+from riskloom.stack.demo import CONSOLE_USER, Demo, DemoPlan, DomainResult, problems
 from riskloom.stack.prepare import airflow_password
 from riskloom.stack.progress import Progress
 from riskloom.stack.services import AIRFLOW_USER, urls
@@ -55,7 +55,7 @@ def main() -> int:
                 print("\n".join(problems(results)), file=sys.stderr)
                 return 1
             watch_earlier_days(settings, results[0], now, progress)
-            take_pictures(settings, results[0], progress)
+            take_pictures(demo, results[0], progress)
         finally:
             demo.stop()
     return 0
@@ -73,9 +73,9 @@ def watch_earlier_days(settings: Settings, result: DomainResult, now: datetime, 
             airflow.follow(dag, run, lambda *_: None, 300)
 
 
-def take_pictures(settings: Settings, result: DomainResult, progress: Progress) -> None:
-    """Open the three screens and save each."""
-    places = urls(settings)
+def take_pictures(demo: Demo, result: DomainResult, progress: Progress) -> None:
+    """Open the four screens and save each."""
+    settings, places = demo.settings, urls(demo.settings)
     features = result.runs[0]
     with screens.chromium() as browser:
         page = screens.new_page(browser)
@@ -87,6 +87,9 @@ def take_pictures(settings: Settings, result: DomainResult, progress: Progress) 
         save(page, "api.png", progress)
         screens.open_dashboard(page, places["Drift dashboard"], result.domain.title)
         save(page, "drift.png", progress)
+        screens.open_queue(page, places["Console"], CONSOLE_USER, demo.console_password)
+        page.locator("[data-list] tbody th a").first.click()
+        save(page, "console.png", progress)
 
 
 def save(page: Page, name: str, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from riskloom.catalog import Domain
 from riskloom.ledger import read_decisions
-from riskloom.stack.demo import problems
+from riskloom.stack.demo import CONSOLE_USER, problems
 from riskloom.stack.services import AIRFLOW_USER, services
 from riskloom.stack.supervisor import is_ready
 from tests.browser import screens
@@ -104,6 +104,14 @@ def test_drift_dashboard_shows_its_panels(show: Show, page: Page) -> None:
             expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
         assert result.verdict is not None
         expect(page.get_by_text(str(result.verdict.current.rows), exact=True).first).to_be_visible()
+
+
+def test_the_console_opens_with_a_filled_queue(show: Show, page: Page) -> None:
+    """The log-in of the summary leads to cases of the live decisions, each with what moved the score."""
+    screens.open_queue(page, show.urls["Console"], CONSOLE_USER, show.console_password)
+
+    page.locator("[data-list] tbody th a").first.click()
+    expect(page.get_by_role("heading", name="Why it is here")).to_be_visible()
 
 
 def test_nothing_answers_without_a_key(show: Show) -> None:
