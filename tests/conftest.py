@@ -22,6 +22,9 @@ from tests.browser.screens import chromium, new_page
 
 os.environ.update({**PATIENT_THREADS, **os.environ})
 
+#: Ledgers on each database, for the folders whose tests need one.
+pytest_plugins = ["tests.ledgers"]
+
 #: Public data beside the checkout; a user's machine does not have it, CI does.
 REFERENCE_DATA = PROJECT_ROOT.parent / "shared" / "data"
 

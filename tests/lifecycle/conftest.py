@@ -7,10 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.ledger.conftest import ledger, ledger_url, postgres_template, sqlite_ledger, sqlite_template
 from tests.lifecycle.world import Office
-
-__all__ = ["ledger", "ledger_url", "postgres_template", "sqlite_ledger", "sqlite_template"]
 
 
 @pytest.fixture

@@ -59,8 +59,9 @@ def test_live_rules_have_effect_and_shadows_none() -> None:
         rule(1, "live", name="third_rule", effect="score: 40"),
         rule(1, "live", name="fourth_rule", bound=900),
     )
-    assert (found.forced(), found.forbidden()) == (("review",), ())
-    assert (found.forced(with_shadow=True), found.forbidden(with_shadow=True)) == (("review",), ("block",))
+    assert (found.forced(), found.forbidden()) == ({"review": ["large_amount"]}, {})
+    assert found.forced(with_shadow=True) == {"review": ["large_amount"]}
+    assert found.forbidden(with_shadow=True) == {"block": ["second_rule"]}
     assert [hit.active.effect for hit in found.hits] == [("force", "review", None), ("score", None, 40.0)]
     assert [active.published.id for active in found.in_effect] == ["large_amount", "third_rule", "fourth_rule"]
 
