@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from riskloom.errors import FeatureError
 from riskloom.lifecycle.backtest_report import BacktestReport, Overlap, wilson
-from riskloom.lifecycle.history import FlaggingModel, History, compute_values, computed_names, load_decisions
-from riskloom.rules import Rule, Table, to_sql
-from riskloom.rules.schema import SCORE
+from riskloom.lifecycle.history import (
+    FlaggingModel,
+    History,
+    compute_values,
+    computed_names,
+    readable_names,
+    select_decisions,
+)
+from riskloom.rules import Rule, Table, necessary, to_sql
+from riskloom.rules.schema import EVENT, SCORE
 from riskloom.rules.tree import fields_of
 from riskloom.sql import Parameters
 
@@ -49,57 +56,98 @@ def backtest(
     with duckdb.connect(config=config) as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
-        is_wide = model is not None or bool(wanted & computed_names(history.domain))
-        load_decisions(connection, history, None if is_wide else wanted)
-        if is_wide:
-            connection.register("computed", compute_values(connection, history, model))
-        source = "decisions positional join computed" if is_wide else "decisions"
-        names, found = _count(connection, history, source, rules, model)
+        if model is not None or wanted & computed_names(history.domain):
+            found = _count_computed(connection, history, rules, model)
+        else:
+            found = _count_read(connection, history, rules, wanted)
+    names = [*(each.id for each in beside), *([MODEL] if model is not None else [])]
     return _filled(history, rule, version, found, names)
 
 
-def _count(
+def _count_computed(
     connection: duckdb.DuckDBPyConnection,
     history: History,
-    source: str,
     rules: Sequence[Rule],
     model: FlaggingModel | None,
-) -> tuple[list[str], dict[str, Any]]:
-    """The names of what the first rule is set beside, and all counts by name."""
-    columns = [row[0] for row in connection.execute(f"describe select * from {source}").fetchall()]  # noqa: S608
-    table = Table({name: name for name in columns}, at="__at", lists=history.lists)
+) -> dict[str, Any]:
+    """All counts by name, where request features or scores have to be computed for every decision first."""
     parameters = Parameters()
-    conditions = [to_sql(rule.condition, table, parameters) for rule in rules]
-    names = [rule.id for rule in rules[1:]]
-    if model is not None:
-        # NaN is above every number here, and says that there is no score
-        conditions.append(f"not isnan({SCORE}) and {SCORE} >= {parameters.add(model.manifest.threshold)}")
-        names.append(MODEL)
+    query = select_decisions(connection, history, parameters, readable_names(history))
+    connection.execute(f"create temp table decisions as {query}", parameters.values)
+    connection.register("computed", compute_values(connection, history, model))
+    source, parameters = "decisions positional join computed", Parameters()
+    flags = [*_conditions(history, rules, parameters), *([_flag(model, parameters)] if model is not None else [])]
+    hits = _fetch(connection, _hits_sql(source, flags), parameters)
+    return _fetch(connection, _totals_sql(source), Parameters()) | hits
+
+
+def _count_read(
+    connection: duckdb.DuckDBPyConnection, history: History, rules: Sequence[Rule], wanted: Collection[str]
+) -> dict[str, Any]:
+    """All counts by name, of what can be read: views are joined only to decisions that some rule may hit."""
+    parameters = Parameters()
+    totals = _fetch(connection, _totals_sql(f"({select_decisions(connection, history, parameters, ())})"), parameters)
+    parameters = Parameters()
+    only = _may_hit(history, rules, parameters)
+    source = f"({select_decisions(connection, history, parameters, wanted, only=only)})"
+    return totals | _fetch(connection, _hits_sql(source, _conditions(history, rules, parameters)), parameters)
+
+
+def _may_hit(history: History, rules: Sequence[Rule], parameters: Parameters) -> str:
+    """What must hold of the event's own columns where any of the rules hits."""
+    weaker = [necessary(rule.condition, lambda name: name.startswith(EVENT)) for rule in rules]
+    columns = {f"{EVENT}{name}": name for name in history.domain.event_table.columns}
+    table = Table(columns, at="decision_at", lists=history.lists)
+    known = [to_sql(each, table, parameters) for each in weaker if each is not None]
+    return f"({' or '.join(known)})" if len(known) == len(rules) else "true"
+
+
+def _conditions(history: History, rules: Sequence[Rule], parameters: Parameters) -> list[str]:
+    names = [*readable_names(history), *computed_names(history.domain)]
+    table = Table({name: name for name in names}, at="__at", lists=history.lists)
+    return [to_sql(rule.condition, table, parameters) for rule in rules]
+
+
+def _flag(model: FlaggingModel, parameters: Parameters) -> str:
+    # NaN is above every number here, and says that there is no score
+    return f"not isnan({SCORE}) and {SCORE} >= {parameters.add(model.manifest.threshold)}"
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters) -> dict[str, Any]:
+    """The one row of a query, by column."""
+    counted = connection.execute(query, parameters.values)
+    names = [column[0] for column in counted.description or []]
+    return dict(zip(names, counted.fetchall()[0], strict=True))
+
+
+def _totals_sql(source: str) -> str:
+    return f"""
+        select
+            count(*) as events,
+            count(*) filter (__is_matured) as matured,
+            count(*) filter (__is_bad and __is_matured) as positives,
+            coalesce(sum(__amount) filter (__is_bad and __is_matured), 0) as at_stake
+        from {source}
+    """  # noqa: S608 - our own names
+
+
+def _hits_sql(source: str, conditions: Sequence[str]) -> str:
     flags = [f"coalesce({condition}, false) as flag_{number}" for number, condition in enumerate(conditions)]
-    counted = connection.execute(
-        f"""
+    return f"""
         with flagged as (
             select __entity, __amount, __is_bad and __is_matured as is_bad,
                 __is_matured and not __is_bad as is_honest, __is_matured as is_matured, {", ".join(flags)}
             from {source}
         )
-        select {", ".join(_figures(len(names)))} from flagged
-        """,  # noqa: S608 - our own names; values are bound
-        parameters.values,
-    )
-    described = [column[0] for column in counted.description or []]
-    return names, dict(zip(described, counted.fetchall()[0], strict=True))
+        select {", ".join(_figures(len(conditions) - 1))} from flagged
+    """  # noqa: S608 - our own names; values are bound
 
 
 def _figures(others: int) -> Iterator[str]:
-    yield "count(*) as events"
     yield "count(*) filter (flag_0) as hits"
-    yield "count(*) filter (is_matured) as matured"
-    yield "count(*) filter (is_bad) as positives"
     yield "count(*) filter (flag_0 and is_matured) as judged"
     yield "count(*) filter (flag_0 and is_bad) as right_hits"
     yield "coalesce(sum(__amount) filter (flag_0 and is_bad), 0) as caught"
-    yield "coalesce(sum(__amount) filter (is_bad), 0) as at_stake"
     yield "count(distinct __entity) filter (flag_0) as entities"
     yield "count(distinct __entity) filter (flag_0 and is_honest) as honest"
     for number in range(1, others + 1):

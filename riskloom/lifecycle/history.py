@@ -7,7 +7,7 @@ computed with the code that serves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from riskloom.errors import FeatureError
 from riskloom.features import FeatureView, mart_path, request_features
 from riskloom.rules import MemberList
 from riskloom.rules.schema import EVENT, FEATURE, SCORE
-from riskloom.sql import listed, quoted
+from riskloom.sql import Parameters, listed, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,50 +77,73 @@ def computed_names(domain: Domain) -> set[str]:
     return {SCORE, *(f"{FEATURE}{name}" for name in domain.request_features)}
 
 
-def load_decisions(connection: duckdb.DuckDBPyConnection, history: History, wanted: set[str] | None) -> None:
-    """The table ``decisions``: a row each, with the columns and features that are wanted, all of them for None."""
+def readable_names(history: History) -> list[str]:
+    """What is read and not computed: the event's columns and the features of all views, as conditions name them."""
+    features = (f"{FEATURE}{name}" for view in history.views for name in view.features)
+    return [*(f"{EVENT}{name}" for name in history.domain.event_table.columns), *features]
+
+
+def select_decisions(
+    connection: duckdb.DuckDBPyConnection,
+    history: History,
+    parameters: Parameters,
+    wanted: Collection[str],
+    *,
+    only: str = "true",
+) -> str:
+    """
+    A query of the decisions, a row each: what is known of it, and the columns and features that are wanted.
+
+    Args:
+        connection: Looks whether the views that are wanted can be read point in time.
+        history: The decisions.
+        parameters: Takes the query's values.
+        wanted: Fields as conditions name them; no other column is read, and no view of which none is wanted.
+        only: A condition on the columns of the event table, before anything is joined.
+
+    Raises:
+        FeatureError: A mart is missing, or a view has values that were made after they held.
+    """
     domain, subject = history.domain, history.domain.subject
-    columns = domain.event_table.columns
-    used = [name for name in columns if wanted is None or f"{EVENT}{name}" in wanted]
-    bound = {
-        "subjects": _existing(mart_path(history.marts, domain, "subjects")),
-        "labels": _existing(mart_path(history.marts, domain, "labels")),
-        "start": _naive(history.start),
-        "end": _naive(history.end),
-        "as_of": _naive(history.as_of),
-        "maturity": int(domain.label.maturity.total_seconds()) * _SECOND_US,
-    }
+    columns = [name for name in domain.event_table.columns if f"{EVENT}{name}" in wanted]
+    used = [f"s.{quoted(name)} as {quoted(EVENT + name)}" for name in columns]
     joins, features = [], []
     for number, view in enumerate(history.views):
-        names = [name for name in view.features if wanted is None or f"{FEATURE}{name}" in wanted]
+        names = [name for name in view.features if f"{FEATURE}{name}" in wanted]
         if names:
-            joins.append(_join(connection, history, view, names, number, bound))
+            joins.append(_join(connection, history, view, names, number, parameters))
             features += [_within(view, name, number) for name in names]
-    key = quoted(subject.key)
-    connection.execute(
-        f"""
-        create temp table decisions as
-        with known as (
-            select {key} as key, arg_max(is_positive, (observed_at, effective_at, is_positive)) as is_positive
-            from read_parquet($labels)
-            where observed_at < $as_of
-            group by {key}
-        )
+    maturity = parameters.add(int(domain.label.maturity.total_seconds()) * _SECOND_US)
+    return f"""
         select
-            s.decision_at as __at,
             s.{quoted(subject.group)} as __entity,
             cast(s.{quoted(subject.amount)} as decimal(38, 4)) as __amount,
             coalesce(known.is_positive, false) as __is_bad,
-            s.decision_at + to_microseconds($maturity) <= $as_of as __is_matured,
-            {", ".join([*(f"s.{quoted(name)} as {quoted(EVENT + name)}" for name in used), *features]) or "1 as __none"}
-        from (
-            select * from read_parquet($subjects) where decision_at >= $start and decision_at < $end
-        ) as s
-        left join known on known.key = s.{key}
+            s.decision_at + to_microseconds({maturity}) <= {parameters.add(_naive(history.as_of))} as __is_matured,
+            s.decision_at as __at
+            {"".join(f", {each}" for each in (*used, *features))}
+        from ({_subjects(history, parameters, only)}) as s
+        left join ({_labels(history, parameters)}) as known on known.key = s.{quoted(subject.key)}
         {" ".join(joins)}
-        """,  # noqa: S608 - names come from the validated declaration and are quoted, values are bound
-        bound,
-    )
+    """  # noqa: S608 - names come from the validated declaration and are quoted, values are bound
+
+
+def _subjects(history: History, parameters: Parameters, only: str) -> str:
+    path = parameters.add(_existing(mart_path(history.marts, history.domain, "subjects")))
+    start, end = parameters.add(_naive(history.start)), parameters.add(_naive(history.end))
+    return f"select * from read_parquet({path}) where decision_at >= {start} and decision_at < {end} and {only}"  # noqa: S608
+
+
+def _labels(history: History, parameters: Parameters) -> str:
+    """The newest statement about each subject that was known."""
+    path = parameters.add(_existing(mart_path(history.marts, history.domain, "labels")))
+    key = quoted(history.domain.subject.key)
+    return f"""
+        select {key} as key, arg_max(is_positive, (observed_at, effective_at, is_positive)) as is_positive
+        from read_parquet({path})
+        where observed_at < {parameters.add(_naive(history.as_of))}
+        group by {key}
+    """  # noqa: S608
 
 
 def _join(
@@ -129,7 +152,7 @@ def _join(
     view: FeatureView,
     names: Sequence[str],
     number: int,
-    bound: dict[str, Any],
+    parameters: Parameters,
 ) -> str:
     """The join that brings the newest earlier values of a view; right where each was known when it held."""
     path = _existing(mart_path(history.marts, history.domain, view.name))
@@ -141,12 +164,12 @@ def _join(
             f"{path}: expected values that were known when they held, found {late:,} that were made later; a rule on "
             "them cannot be tried on a history"
         )
-    bound[f"view_{number}"], bound[f"earliest_{number}"] = path, _naive(history.start) - view.ttl
+    earliest, end = parameters.add(_naive(history.start) - view.ttl), parameters.add(_naive(history.end))
     return f"""
         asof left join (
             select {quoted(view.join_key)} as key, event_timestamp as at, {listed(names)}
-            from read_parquet($view_{number})
-            where event_timestamp >= $earliest_{number} and event_timestamp < $end
+            from read_parquet({parameters.add(path)})
+            where event_timestamp >= {earliest} and event_timestamp < {end}
         ) as v{number} on s.{quoted(view.join_key)} = v{number}.key and s.decision_at >= v{number}.at
     """  # noqa: S608
 
@@ -159,7 +182,7 @@ def _within(view: FeatureView, name: str, number: int) -> str:
 
 
 def compute_values(connection: duckdb.DuckDBPyConnection, history: History, model: FlaggingModel | None) -> pa.Table:
-    """Request features and scores of all decisions, in the order of the table; scores are NaN without a model."""
+    """Request features and scores of the table ``decisions``, in its order; scores are NaN without a model."""
     import pyarrow as pa  # noqa: PLC0415
 
     reader = connection.sql("select * from decisions").to_arrow_reader(_BATCH)

@@ -8,6 +8,7 @@ from riskloom.rules.book import RuleBook, load_lists, load_rules
 from riskloom.rules.condition import ConditionError, Evaluation, read_condition
 from riskloom.rules.explain import Reason, outline, reasons, render
 from riskloom.rules.facts import Facts, Member, MemberList
+from riskloom.rules.necessary import necessary
 from riskloom.rules.rule import Rule, facts_of, parse_rule
 from riskloom.rules.ruleset import Conditions, Hits, RuleSet
 from riskloom.rules.scenario import Scenario, parse_scenario, points_sql
@@ -34,6 +35,7 @@ __all__ = [
     "facts_of",
     "load_lists",
     "load_rules",
+    "necessary",
     "outline",
     "parse_rule",
     "parse_scenario",
