@@ -1,3 +1,3 @@
 """Rules on the path of a decision, and over a history."""
 
-BENCHMARKS = ("decide", "backtest", "history")
+BENCHMARKS = ("decide", "service", "backtest", "history")

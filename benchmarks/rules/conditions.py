@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
-from riskloom.rules import Facts, MemberList, Schema
+from riskloom.errors import ConfigError
+from riskloom.rules import Evaluation, Facts, MemberList, Schema, read_condition
 from riskloom.rules.tree import Type
 
-RULES = 200
+RULES, FEATURES = 200, 60
 _SEED = 7
-_FEATURES = 60
 _TEXTS = ("country", "channel", "terminal_id", "device_id", "merchant")
 #: Each condition in the language, and beside it in Python, as somebody would write it who trusts every author.
 _TEMPLATES = (
@@ -52,6 +54,13 @@ _TEMPLATES = (
     ),
 )
 
+#: With this event each of the conditions can be hit; a device is missing.
+_NIGHT = datetime(2026, 3, 1, 3, tzinfo=UTC)
+_EVENT = {"country": "DE", "channel": "online", "merchant": "m-17", "amount": 1_000.0, "is_trusted": False,
+          "effective_at": _NIGHT, "opened_at": _NIGHT - timedelta(hours=1)}  # fmt: skip
+_SCORE = 0.95
+_FEATURE = re.compile(r"feature\.(f[0-9]+)")
+
 SCHEMA = Schema(
     fields={
         **{f"event.{name}": Type.TEXT for name in _TEXTS},
@@ -59,7 +68,7 @@ SCHEMA = Schema(
         "event.is_trusted": Type.BOOLEAN,
         "event.effective_at": Type.TIME,
         "event.opened_at": Type.TIME,
-        **{f"feature.f{number}": Type.NUMBER for number in range(_FEATURES)},
+        **{f"feature.f{number}": Type.NUMBER for number in range(FEATURES)},
         "score": Type.NUMBER,
     },
     lists={"blocked": "merchants that are blocked"},
@@ -73,9 +82,10 @@ def conditions() -> list[tuple[str, str]]:
     random = np.random.default_rng(_SEED)
     found = []
     for number in range(RULES):
+        first = int(random.integers(FEATURES))
         values = {
-            "a": random.integers(_FEATURES),
-            "b": random.integers(_FEATURES),
+            "a": first,
+            "b": (first + int(random.integers(1, FEATURES))) % FEATURES,
             "x": round(random.uniform(0.3, 1.2), 2),
             "y": round(random.uniform(0.3, 1.2), 2),
             "ratio": round(random.uniform(1, 4), 2),
@@ -85,6 +95,19 @@ def conditions() -> list[tuple[str, str]]:
         ours, python = _TEMPLATES[number % len(_TEMPLATES)]
         found.append((ours.format(**values), python.format(**values)))
     return found
+
+
+def example_of(condition: str) -> dict[str, Any]:
+    """A row that one of these conditions hits, as a rule's file has it; raises ConfigError where none was found."""
+    named = _FEATURE.search(condition)
+    event = {**_EVENT, "terminal_id": "t-00" + condition.partition("t-00")[2][:1]}
+    evaluation = Evaluation(read_condition(condition, SCHEMA))
+    for others in (0.1, 2.0):
+        features = {f"f{number}": others for number in range(FEATURES)} | ({named[1]: 2.0} if named else {})
+        if evaluation.answer(Facts(event, features, _NIGHT, _SCORE, LISTS)):
+            lists = {"blocked": [_EVENT["merchant"]]}
+            return {"name": "a row for it", "event": event, "features": features, "score": _SCORE, "lists": lists}
+    raise ConfigError(f"{condition}: expected one that a row hits in which one feature or all are high")
 
 
 def facts() -> Facts:
@@ -102,5 +125,5 @@ def facts() -> Facts:
         "effective_at": moment,
         "opened_at": moment - timedelta(days=400),
     }
-    features = {f"f{number}": float(value) for number, value in enumerate(random.random(_FEATURES))}
+    features = {f"f{number}": float(value) for number, value in enumerate(random.random(FEATURES))}
     return Facts(event, features, moment, 0.31, LISTS)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
@@ -18,6 +17,7 @@ import httpx
 import numpy as np
 
 from benchmarks.rows import Row
+from benchmarks.serving import free_port, running
 from benchmarks.spine.peer_service import CONFIGURATION
 from benchmarks.workbench import Built, Workbench
 from riskloom.access import create_key, score_scope
@@ -29,7 +29,6 @@ from riskloom.registry import LoadedModel, feature_service_name, load_model
 from riskloom.settings import Settings, environment
 from riskloom.stack.live import read_events, wait_until_scored
 from riskloom.stack.services import Service, services
-from riskloom.stack.supervisor import Supervisor
 from riskloom.training.pipeline import promote_if_passed, train_and_save
 from riskloom.wiring import feature_source, model_store, store_location
 
@@ -49,7 +48,7 @@ class Latency:
 def measure(bench: Workbench) -> Iterator[Row]:
     """Score events one after the other over one connection, with the embedded online store."""
     built = bench.built(bench.size(200_000, 10_000))
-    settings = built.settings.model_copy(update={"scoring_port": _free_port()})
+    settings = built.settings.model_copy(update={"scoring_port": free_port()})
     model = _champion(bench, built)
     bench.say("  filling the live windows")
     caught = catch_up(
@@ -103,14 +102,14 @@ def _ours(bench: Workbench, settings: Settings, events: Sequence[dict[str, Any]]
     key = create_key(settings.api_keys, "benchmarks", [scope], created_at=bench.end, secret=secrets.token_bytes(32))
     service = next(each for each in services(settings) if each.name == "scoring")
     url = f"http://{settings.host}:{port}"
-    with _running(bench, settings, service):
+    with running(service, folder=bench.work_in(f"run-{service.name}"), project=settings.project, say=bench.say):
         wait_until_scored(url, domain, seconds=120)
         bodies = [json.dumps(event).encode() for event in events]
         return _send(f"{url}/v1/domains/{domain.name}/score", bodies, {"Authorization": f"Bearer {key}"})
 
 
 def _theirs(bench: Workbench, built: Built, model: LoadedModel, events: Sequence[dict[str, Any]]) -> Latency:
-    settings, port = built.settings, _free_port()
+    settings, port = built.settings, free_port()
     path = bench.work_in("scoring") / "peer.json"
     path.write_text(json.dumps(_peer_configuration(bench, built, model)), encoding="utf-8")
     bench.say("  materialising the views for the peer")
@@ -130,7 +129,7 @@ def _theirs(bench: Workbench, built: Built, model: LoadedModel, events: Sequence
         host=settings.host,
         port=port,
     )
-    with _running(bench, settings, service):
+    with running(service, folder=bench.work_in(f"run-{service.name}"), project=settings.project, say=bench.say):
         return _send(f"{url}/score", [json.dumps({"event": event}).encode() for event in events], {})
 
 
@@ -171,17 +170,6 @@ def _peer_configuration(bench: Workbench, built: Built, model: LoadedModel) -> d
     }
 
 
-@contextmanager
-def _running(bench: Workbench, settings: Settings, service: Service) -> Iterator[None]:
-    """The service while the block lasts."""
-    supervisor = Supervisor(home=bench.work_in(f"run-{service.name}"), project=settings.project)
-    try:
-        supervisor.up([service], lambda name, what: bench.say(f"  {name}: {what}"))
-        yield
-    finally:
-        supervisor.down()
-
-
 def _send(url: str, bodies: Sequence[bytes], headers: dict[str, str]) -> Latency:
     """Send all, the first of which only warm up."""
     took = []
@@ -194,10 +182,3 @@ def _send(url: str, bodies: Sequence[bytes], headers: dict[str, str]) -> Latency
                 raise ServiceError(f"{url}: expected status 200, found {answer.status_code}: {answer.text[:300]}")
     p50, p99 = np.percentile(took[_WARM_UP:], [50, 99])
     return Latency(float(p50), float(p99))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

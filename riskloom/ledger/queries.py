@@ -34,6 +34,8 @@ _QUEUES = {
     "priority": Order((Case.priority, Case.case_id), is_descending=True),
     "due": Order((Case.sla_due_at, Case.case_id)),
 }
+#: A busy entity has thousands, of which nobody reads more.
+_MOST_ALERTS = 200
 _LATEST_AUDIT = Order((AuditEvent.sequence,), is_descending=True)
 
 
@@ -55,10 +57,22 @@ class DecisionSummary:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """Everything that belongs to a case, but for its timeline."""
+    """
+    Everything that belongs to a case, but for its timeline.
+
+    Attributes:
+        case: The case.
+        alerts: The newest 200, the oldest of them first.
+        alert_count: How many there are.
+        subject_count: How many subjects they are about.
+        notes: What was written, the oldest first.
+        links: To other cases.
+    """
 
     case: Case
     alerts: tuple[Alert, ...]
+    alert_count: int
+    subject_count: int
     notes: tuple[Note, ...]
     links: tuple[CaseLink, ...]
 
@@ -179,14 +193,17 @@ def workload(session: Session, domain: str, *, at: datetime) -> Workload:
 
 
 def case_file(session: Session, case_id: str) -> CaseFile:
-    """A case with its alerts, notes and links; raises NotInLedgerError."""
+    """A case with its newest alerts, notes and links; raises NotInLedgerError."""
     case = session.get(Case, case_id)
     if case is None:
         raise NotInLedgerError("case", case_id)
-    alerts = session.scalars(select(Alert).where(Alert.case_id == case_id).order_by(Alert.raised_at, Alert.alert_id))
+    newest = select(Alert).where(Alert.case_id == case_id).order_by(Alert.raised_at.desc(), Alert.alert_id.desc())
+    alerts = session.scalars(newest.limit(_MOST_ALERTS)).all()
+    counts = select(func.count(), func.count(Alert.subject.distinct())).where(Alert.case_id == case_id)
+    alert_count, subject_count = session.execute(counts).tuples().one()
     notes = session.scalars(select(Note).where(Note.case_id == case_id).order_by(Note.written_at, Note.note_id))
     links = session.scalars(select(CaseLink).where(or_(CaseLink.case_id == case_id, CaseLink.other_id == case_id)))
-    return CaseFile(case, tuple(alerts), tuple(notes), tuple(links))
+    return CaseFile(case, tuple(reversed(alerts)), alert_count, subject_count, tuple(notes), tuple(links))
 
 
 def waiting_alerts(session: Session, domain: str, *, limit: int = 200) -> Sequence[Alert]:

@@ -6,12 +6,14 @@ from starlette.applications import Starlette
 
 from services.console.guard import route
 from services.console.headers import SafeHeaders
+from services.console.rendering import prepare
 from services.console.routes import GRANTS
 from services.console.visit import Console
 
 
 def create_app(console: Console) -> Starlette:
-    """Put the application together; nothing is opened before the first request."""
+    """Put the application together; the ledger is not opened before the first request."""
+    prepare()
     app = Starlette(routes=[route(grant, console) for grant in GRANTS])
     app.router.redirect_slashes = False  # a redirect would be sent to whatever host the caller names
     app.add_middleware(SafeHeaders)

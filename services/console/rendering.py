@@ -44,6 +44,12 @@ def render(visit: Visit, template: str, *, status: int = 200, **shown: Any) -> H
     return HTMLResponse(content, status_code=status)
 
 
+def prepare() -> None:
+    """Compile every template, so that nobody's first page waits for it."""
+    for name in _environment().list_templates():
+        _environment().get_template(name)
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import pytest
-from sqlalchemy import Engine, event, insert, text
+from sqlalchemy import Engine, insert, text
 
 from riskloom.errors import LedgerError, NotInLedgerError
 from riskloom.ledger.audit import AuditTrail
@@ -18,6 +18,7 @@ from riskloom.ledger.desk import Desk
 from riskloom.ledger.paging import Page
 from riskloom.ledger.queries import (
     DayCount,
+    QueueOrder,
     Workload,
     audit_log,
     case_file,
@@ -30,9 +31,10 @@ from riskloom.ledger.queries import (
     labels_of,
     workload,
 )
-from riskloom.ledger.schema import Case, CaseEvent
+from riskloom.ledger.schema import Alert, Case, CaseEvent
 from tests.ledger.examples import DOMAIN, NOW, case_row
 from tests.ledger.test_shipping import append, shipper
+from tests.plans import plans_of
 
 T = TypeVar("T")
 
@@ -181,6 +183,7 @@ def test_a_page_has_a_size(queue: Engine, limit: int) -> None:
         lambda session: case_queue(session, DOMAIN, at=NOW),
         lambda session: case_queue(session, DOMAIN, at=NOW, order="due"),
         lambda session: case_queue(session, DOMAIN, at=NOW, state="snoozed"),
+        lambda session: case_queue(session, DOMAIN, at=NOW, state="escalated", order="due"),
         lambda session: cases_of(session, "a"),
         lambda session: workload(session, DOMAIN, at=NOW),
         lambda session: audit_log(session, object_kind="k", object_id="o"),
@@ -191,21 +194,41 @@ def test_a_page_has_a_size(queue: Engine, limit: int) -> None:
 )
 def test_every_question_runs_along_an_index(sqlite_ledger: Engine, ask: Callable[[Any], object]) -> None:
     """SQLite plans to search, and to sort nothing: the rows lie in the order of the page."""
-    plans: list[str] = []
-
-    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
-        del cursor
-        if statement.startswith("SELECT"):
-            rows = connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            plans.extend(row[3] for row in rows)
-
-    event.listen(sqlite_ledger, "before_cursor_execute", explain)
-    with reading(sqlite_ledger) as session:
+    with plans_of(sqlite_ledger) as plans, reading(sqlite_ledger) as session:
         assert not is_postgresql(session)
         assert session.execute(text("VALUES (1)")).scalar() == 1
         ask(session)
     assert plans
     assert all(plan.startswith("SEARCH") for plan in plans), plans
+
+
+def test_work_is_counted_and_states_are_found_without_reading_other_cases(sqlite_ledger: Engine) -> None:
+    """Sums come from an index alone, and the queue of a state holds that state."""
+    with reading(sqlite_ledger) as session:
+        with plans_of(sqlite_ledger) as plans:
+            workload(session, DOMAIN, at=NOW)
+        assert any("COVERING INDEX ix_cases_queue" in plan for plan in plans), plans
+        for order in get_args(QueueOrder):
+            with plans_of(sqlite_ledger) as plans:
+                case_queue(session, DOMAIN, at=NOW, state="escalated", order=order)
+            assert ["(domain=? AND state=?)" in plan for plan in plans] == [True], plans
+
+
+def test_the_file_of_a_busy_case_has_its_newest_alerts(ledger: Engine) -> None:
+    """Two hundred of them, the oldest first, and how many there are of how many subjects."""
+    with writing(ledger) as session:
+        session.execute(insert(Case), [case_row("c-1")])
+        alerts = [
+            {"alert_id": f"a-{number:03}", "domain": DOMAIN, "kind": "decision", "subject": f"s-{number % 100}",
+             "entity": "somebody", "raised_at": NOW + timedelta(seconds=number // 2), "expected_loss": Decimal(1),
+             "case_id": "c-1"}
+            for number in range(230)
+        ]  # fmt: skip
+        session.execute(insert(Alert), alerts)
+    with reading(ledger) as session:
+        file = case_file(session, "c-1")
+    assert [alert.alert_id for alert in file.alerts] == [f"a-{number:03}" for number in range(30, 230)]
+    assert (file.alert_count, file.subject_count) == (230, 100)
 
 
 @pytest.fixture

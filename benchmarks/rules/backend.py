@@ -1,0 +1,129 @@
+"""What a scoring service needs besides rules, kept in memory: a model of one number, and features drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from riskloom.lifecycle.active import ActiveRules, Mark
+from riskloom.lifecycle.floods import FloodRequest
+from services.scoring.ports import Matrix, Status
+
+_SCORE = 0.02
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    feature_names: tuple[str, ...]
+    unusual_from: float | None = None
+
+
+@dataclass(frozen=True)
+class _Model:
+    manifest: _Manifest
+
+    def predict(self, matrix: Matrix) -> Matrix:
+        return np.full(len(matrix), _SCORE)
+
+    def top_features(self, row: Matrix, count: int) -> list[tuple[str, float]]:
+        return [(name, 0.5) for name in self.manifest.feature_names[: min(count, row.size)]]
+
+
+@dataclass(frozen=True)
+class _View:
+    name: str
+    join_key: str
+    features: Mapping[str, object]
+
+    @property
+    def descriptions(self) -> Mapping[str, str]:
+        return dict.fromkeys(self.features, "Made for a benchmark.")
+
+
+@dataclass(frozen=True)
+class _Row:
+    at: datetime
+    values: Mapping[str, float]
+    observed: Mapping[str, datetime | None]
+    status: Mapping[str, Status]
+
+
+@dataclass(frozen=True)
+class _Store:
+    view: str
+    features: Mapping[str, Mapping[str, float]]
+    nobody: Mapping[str, float]
+
+    def decide(self, event: Mapping[str, Any], *, now: datetime) -> _Row:
+        return _Row(now, self.features.get(event["account"], self.nobody), {self.view: now}, {self.view: "fresh"})
+
+    def read(self, row: Mapping[str, str | None], *, now: datetime) -> _Row:
+        return self.decide(row, now=now)
+
+
+@dataclass(frozen=True)
+class MemoryBackend:
+    """
+    A backend for the scoring service.
+
+    Attributes:
+        features: Values by account and feature.
+        in_force: The rules; None for a service without any.
+        asked: What was asked to be stopped.
+    """
+
+    features: Mapping[str, Mapping[str, float]]
+    in_force: ActiveRules | None
+    asked: list[FloodRequest] = field(default_factory=list)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(next(iter(self.features.values())))
+
+    def stamp(self, domain: str) -> object:
+        """The champion never changes."""
+        return domain
+
+    def champion(self, domain: str) -> str | None:
+        """The only version."""
+        return f"{domain}-1"
+
+    def load(self, domain: str, version: str) -> _Model:
+        """A model that gives one number to all."""
+        del domain, version
+        return _Model(_Manifest(self._names))
+
+    def views(self, domain: str) -> tuple[_View, ...]:
+        """One view with all features."""
+        return (_View(f"{domain}__activity", "account", dict.fromkeys(self._names)),)
+
+    def open_store(self, domain: str) -> _Store:
+        """The features by account."""
+        return _Store(f"{domain}__activity", self.features, dict.fromkeys(self._names, 0.0))
+
+    def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> Mapping[str, float]:
+        """No feature is computed."""
+        del domain, event, online
+        return {}
+
+    def rules_stamp(self, domain: str) -> object:
+        """The rules never change."""
+        return domain
+
+    def rules(self, domain: str) -> ActiveRules | None:
+        """The rules in force."""
+        del domain
+        return self.in_force
+
+    def asked_to_stop(self, domain: str) -> set[Mark]:
+        """Nothing before this process."""
+        del domain
+        return set()
+
+    def ask_to_stop(self, request: FloodRequest) -> None:
+        """Keep the request."""
+        self.asked.append(request)
