@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from riskloom.lifecycle.assignment import is_reached
 from riskloom.lifecycle.publication import ActiveStage, Publication, PublishedRule
-from riskloom.rules import Conditions, Facts, MemberList, Reason, Rule, Schema, parse_rule, reasons
+from riskloom.rules import Conditions, Explainer, Facts, MemberList, Reason, Rule, Schema, parse_rule
 
 #: A version at a step: what was stopped then is not stopped once somebody has moved the rule again.
 Mark = tuple[str, int, int]
@@ -18,30 +18,50 @@ Effect = Literal["force", "forbid", "score"]
 
 @dataclass(frozen=True, slots=True)
 class ActiveRule:
-    """A version of a rule, ready to be evaluated."""
+    """
+    A version of a rule, ready to be evaluated; what every decision asks of it is looked up once.
+
+    Attributes:
+        rule: What its text says.
+        published: How it was published.
+        mark: Names the version as it was published.
+        effect: What it does: force or forbid an outcome, or bring points.
+        max_share: Of recent decisions it may hit.
+        explainer: Says why it hit.
+    """
 
     rule: Rule
     published: PublishedRule
+    mark: Mark
+    effect: tuple[Effect, str | None, float | None]
+    max_share: float
+    explainer: Explainer
 
-    @property
-    def mark(self) -> Mark:
-        """Names the version as it was published."""
-        return self.published.id, self.published.version, self.published.step
-
-    @property
-    def effect(self) -> tuple[Effect, str | None, float | None]:
-        """What it does: force or forbid an outcome, or bring points."""
-        declared = self.rule.declaration
-        if declared.outcome is None:
-            return "score", None, declared.score
-        if declared.outcome.force is not None:
-            return "force", declared.outcome.force, None
-        return "forbid", declared.outcome.forbid, None
+    @classmethod
+    def of(cls, rule: Rule, published: PublishedRule) -> Self:
+        """A version as it was published."""
+        return cls(
+            rule=rule,
+            published=published,
+            mark=(published.id, published.version, published.step),
+            effect=_effect(rule),
+            max_share=rule.declaration.max_share,
+            explainer=Explainer(rule.condition),
+        )
 
     def is_for(self, entity: str | None) -> bool:
         """Whether a roll-out reaches an entity; of one that is not known, nobody can say that it does."""
         percent = self.published.percent or 0
         return entity is not None and is_reached(entity, percent, bytes.fromhex(self.published.key))
+
+
+def _effect(rule: Rule) -> tuple[Effect, str | None, float | None]:
+    declared = rule.declaration
+    if declared.outcome is None:
+        return "score", None, declared.score
+    if declared.outcome.force is not None:
+        return "force", declared.outcome.force, None
+    return "forbid", declared.outcome.forbid, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +78,15 @@ class Judgement:
     What the rules in force say of one subject.
 
     Attributes:
-        in_effect: Versions that have effect on this subject, whether or not they hit.
-        hits: Those of them that hit.
+        hits: Versions that have effect on this subject and hit.
         shadow: Versions without effect that hit.
+        spared: Versions that have effect on others and not on this subject: of roll-outs that do not reach it, and
+            live ones in whose place one does.
     """
 
-    in_effect: tuple[ActiveRule, ...]
     hits: tuple[Hit, ...]
     shadow: tuple[Hit, ...]
+    spared: tuple[Mark, ...]
 
     def forced(self, *, with_shadow: bool = False) -> dict[str, list[str]]:
         """The outcomes that must be, with the rules that say so; with those in shadow, what would have to be."""
@@ -103,11 +124,18 @@ class ActiveRules:
         self.version = publication.version
         self.published_at: datetime = publication.published_at
         self.rules = tuple(
-            ActiveRule(parse_rule(each.source, file=f"{each.id} version {each.version}", schema=schema), each)
+            ActiveRule.of(parse_rule(each.source, file=f"{each.id} version {each.version}", schema=schema), each)
             for each in publication.rules
         )
         self.lists: dict[str, MemberList] = publication.member_lists()
         self._conditions = Conditions(active.rule.condition for active in self.rules)
+        self._published: tuple[ActiveStage, ...] = tuple(each.stage for each in publication.rules)
+        self._places = {active.mark: index for index, active in enumerate(self.rules)}
+        self._rollouts = tuple(
+            (index, tuple(place for place, sibling in enumerate(publication.rules) if sibling.id == each.id))
+            for index, each in enumerate(publication.rules)
+            if each.stage == "rollout"
+        )
 
     def judge(self, facts: Facts, entity: str | None, stopped: Collection[Mark] = ()) -> Judgement:
         """
@@ -121,37 +149,42 @@ class ActiveRules:
         Raises:
             ContractError: A value of the event has another type than its column.
         """
-        stages = self._stages(entity, stopped)
+        stages, spared = self._stages(entity, stopped)
         hits = [
             Hit(self.rules[index], stage)
             for index in self._conditions.true_of(facts)
             if (stage := stages[index]) is not None
         ]
         return Judgement(
-            in_effect=tuple(
-                active for active, stage in zip(self.rules, stages, strict=True) if stage in {"live", "rollout"}
-            ),
             hits=tuple(hit for hit in hits if hit.stage != "shadow"),
             shadow=tuple(hit for hit in hits if hit.stage == "shadow"),
+            spared=tuple(self.rules[index].mark for index in spared),
         )
 
-    def _stages(self, entity: str | None, stopped: Collection[Mark]) -> list[ActiveStage | None]:
-        """Each version's stage for this subject; None of a live one in whose place a roll-out's stands."""
-        stages: list[ActiveStage | None] = []
-        replaced: set[str] = set()
-        for active in self.rules:
-            stage = active.published.stage
-            if active.mark in stopped or (stage == "rollout" and not active.is_for(entity)):
-                stage = "shadow"
-            if stage == "rollout":
-                replaced.add(active.published.id)
-            stages.append(stage)
-        return [
-            None if stage == "live" and active.published.id in replaced else stage
-            for active, stage in zip(self.rules, stages, strict=True)
-        ]
+    def _stages(self, entity: str | None, stopped: Collection[Mark]) -> tuple[list[ActiveStage | None], list[int]]:
+        """
+        Each version's stage for this subject, None of a live one in whose place a roll-out's stands; and who is spared.
+
+        Most rules are live for everybody: only what differs from what was published is looked at.
+        """
+        stages: list[ActiveStage | None] = list(self._published)
+        spared: list[int] = []
+        for mark in stopped:
+            if (index := self._places.get(mark)) is not None:
+                stages[index] = "shadow"
+        for index, siblings in self._rollouts:
+            if stages[index] == "shadow":
+                continue
+            if not self.rules[index].is_for(entity):
+                stages[index] = "shadow"
+                spared.append(index)
+                continue
+            for live in (place for place in siblings if stages[place] == "live"):
+                stages[live] = None
+                spared.append(live)
+        return stages, spared
 
 
 def why(hit: Hit, facts: Facts) -> tuple[Reason, ...]:
     """The comparisons that made a rule hit."""
-    return reasons(hit.active.rule.condition, facts)
+    return hit.active.explainer.reasons(facts)

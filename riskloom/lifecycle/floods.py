@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from riskloom.catalog.declaration import Slug
 from riskloom.errors import LedgerError
+from riskloom.lifecycle.active import Mark
 from riskloom.lifecycle.publication import ensure_folder
 from riskloom.registry.files import replace_file
 
@@ -18,27 +21,57 @@ _SUFFIX = ".json"
 WINDOW, MINIMUM = 1_000, 200
 
 
-class SlidingShare:
+@dataclass(slots=True)
+class _Count:
+    """Of one version: decisions that do not count, and by its own count of decisions, those that it hit."""
+
+    missed: int
+    hits: deque[int] = field(default_factory=deque)
+
+
+class Shares:
     """
-    The share of hits among the last decisions.
+    The share of hits of each version of a rule among the last decisions on which it had effect.
+
+    A decision costs only what hits it, and what it is spared: most rules have effect on everybody and hit next to none.
 
     Args:
-        window: How many are looked back on.
+        window: How many decisions are looked back on.
         minimum: With fewer there is no share to speak of.
     """
 
     def __init__(self, window: int = WINDOW, minimum: int = MINIMUM) -> None:
-        self._seen: deque[bool] = deque(maxlen=window)
+        self._window = window
         self._minimum = minimum
-        self._hits = 0
+        self._decisions = 0
+        self._counts: dict[Mark, _Count] = {}
 
-    def add(self, *, is_hit: bool) -> float:
-        """Count one decision; gives the share of hits, 0 while there are too few to say."""
-        if len(self._seen) == self._seen.maxlen:
-            self._hits -= self._seen[0]
-        self._seen.append(is_hit)
-        self._hits += is_hit
-        return self._hits / len(self._seen) if len(self._seen) >= self._minimum else 0.0
+    def keep(self, marks: Iterable[Mark]) -> None:
+        """Count these and no others: what was counted of them before stays."""
+        self._counts = {mark: self._counts.get(mark) or _Count(self._decisions) for mark in marks}
+
+    def add(self, hits: Iterable[Mark], spared: Iterable[Mark] = ()) -> dict[Mark, float]:
+        """
+        Count one decision.
+
+        Args:
+            hits: Versions that hit it, and had effect.
+            spared: Those that have no effect on its subject, and on others do.
+
+        Returns:
+            The share of each that hit; 0 while there are too few decisions to say.
+        """
+        self._decisions += 1
+        for mark in spared:
+            self._counts[mark].missed += 1
+        return {mark: self._share(self._counts[mark]) for mark in hits}
+
+    def _share(self, count: _Count) -> float:
+        seen = self._decisions - count.missed
+        count.hits.append(seen)
+        while count.hits[0] <= seen - self._window:
+            count.hits.popleft()
+        return len(count.hits) / min(seen, self._window) if seen >= self._minimum else 0.0
 
 
 class FloodRequest(BaseModel):

@@ -6,7 +6,7 @@ Pure: no database, service or settings. ``docs/rules.md`` describes the language
 
 from riskloom.rules.book import RuleBook, load_lists, load_rules
 from riskloom.rules.condition import ConditionError, Evaluation, read_condition
-from riskloom.rules.explain import Reason, outline, reasons, render
+from riskloom.rules.explain import Explainer, Reason, outline, reasons, render
 from riskloom.rules.facts import Facts, Member, MemberList
 from riskloom.rules.necessary import necessary
 from riskloom.rules.rule import Rule, facts_of, parse_rule
@@ -21,6 +21,7 @@ __all__ = [
     "Conditions",
     "Dialect",
     "Evaluation",
+    "Explainer",
     "Facts",
     "Hits",
     "Member",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from riskloom.rules.check import type_of
 from riskloom.rules.evaluate import Compiler
 from riskloom.rules.facts import Facts
 from riskloom.rules.lexer import UNITS
-from riskloom.rules.operations import Row
+from riskloom.rules.operations import Row, Value
 from riskloom.rules.row import RowReader
 from riskloom.rules.tree import (
     OPPOSITE,
@@ -30,6 +29,7 @@ from riskloom.rules.tree import (
     Or,
     Type,
     children,
+    walk,
 )
 
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
@@ -59,48 +59,59 @@ class Reason:
 
 
 def reasons(condition: Node, facts: Facts) -> tuple[Reason, ...]:
+    """Why a condition holds on one row; see :meth:`Explainer.reasons`."""
+    return Explainer(condition).reasons(facts)
+
+
+class Explainer:
     """
-    The comparisons that made a condition true, in the order of the text; none where it is not true.
+    Says why one condition holds, row after row.
 
-    Of ``and`` these are those of all its terms, of ``or`` those of each term that is true.
-
-    Raises:
-        ContractError: A value of the event has another type than its column.
+    Args:
+        condition: As ``read_condition`` gave it.
     """
-    return tuple(dict.fromkeys(_Explainer(condition, facts).why(condition, wanted=True)))
+
+    def __init__(self, condition: Node) -> None:
+        self._condition = condition
+        compiler = Compiler([condition])
+        # Everything that may be asked for is compiled before a row is made: what is shared needs its place in it.
+        self._values = {node: compiler.value(node) for node in walk(condition)}
+        self._reader = RowReader.of(compiler)
+
+    def reasons(self, facts: Facts) -> tuple[Reason, ...]:
+        """
+        The comparisons that made the condition true, in the order of the text; none where it is not true.
+
+        Of ``and`` these are those of all its terms, of ``or`` those of each term that is true.
+
+        Raises:
+            ContractError: A value of the event has another type than its column.
+        """
+        row = self._reader.read(facts)
+        return tuple(dict.fromkeys(_Why(self._values, row).of(self._condition, wanted=True)))
 
 
-class _Explainer:
-    def __init__(self, condition: Node, facts: Facts) -> None:
-        self._compiler = Compiler([condition])
-        # Compile everything that may be asked for before the row is made: what is shared needs its place in it.
-        self._compiler.is_true(condition)
-        self._compiler.is_false(condition)
-        self._facts = facts
+class _Why:
+    """Why a condition has its answer, of one row."""
 
-    def why(self, node: Node, *, wanted: bool) -> Iterator[Reason]:
-        if self._answer(node) is not wanted:
+    def __init__(self, values: Mapping[Node, Value], row: Row) -> None:
+        self._values = values
+        self._row = row
+
+    def of(self, node: Node, *, wanted: bool) -> Iterator[Reason]:
+        if self._values[node](self._row) is not wanted:
             return
         match node:
             case Not(operand=operand):
-                yield from self.why(operand, wanted=not wanted)
+                yield from self.of(operand, wanted=not wanted)
             case And(terms=terms) | Or(terms=terms):
                 for term in terms:
-                    yield from self.why(term, wanted=wanted)
+                    yield from self.of(term, wanted=wanted)
             case _:
                 yield self._reason(node, is_negated=not wanted)
 
-    def _answer(self, node: Node) -> bool | None:
-        answer: bool | None = self._ask(node)
-        return answer
-
-    def _ask(self, node: Node) -> Any:
-        value = self._compiler.value(node)
-        row: Row = RowReader.of(self._compiler).read(self._facts)
-        return value(row)
-
     def _actual(self, node: Node) -> float | str | bool | None:
-        value = self._ask(node)
+        value = self._values[node](self._row)
         is_missing = value is None or value != value  # noqa: PLR0124 - NaN differs from itself
         if is_missing or isinstance(value, bool | str):
             return None if is_missing else value

@@ -12,7 +12,7 @@ import structlog
 
 from riskloom.errors import RiskloomError, SignatureError
 from riskloom.lifecycle.active import ActiveRule, ActiveRules, Judgement, Mark
-from riskloom.lifecycle.floods import FloodRequest, SlidingShare
+from riskloom.lifecycle.floods import FloodRequest, Shares
 from services.scoring.ports import Backend
 
 #: How soon rules that could not be used are tried again.
@@ -56,7 +56,7 @@ class RulesInService:
         self._posts = {name: RulesPost() for name in domains}
         self._stamps: dict[str, object] = {}
         self._retry_at: dict[str, float] = {}
-        self._shares: dict[tuple[str, Mark], SlidingShare] = {}
+        self._shares = {name: Shares() for name in self._posts}
         self._stopped: dict[str, set[Mark]] = {name: set() for name in self._posts}
         self._unsaid: list[FloodRequest] = []
         self._backend = backend
@@ -74,11 +74,11 @@ class RulesInService:
 
     def count(self, domain: str, judgement: Judgement) -> None:
         """Count which of the rules in effect hit; one that hits more than it may is stopped from now on."""
-        hits = {hit.active.mark for hit in judgement.hits}
-        for active in judgement.in_effect:
-            share = self._shares.setdefault((domain, active.mark), SlidingShare()).add(is_hit=active.mark in hits)
-            if share > active.rule.declaration.max_share:
-                self._stop(domain, active, share)
+        shares = self._shares[domain].add([hit.active.mark for hit in judgement.hits], judgement.spared)
+        for hit in judgement.hits:
+            share = shares[hit.active.mark]
+            if share > hit.active.max_share:
+                self._stop(domain, hit.active, share)
 
     async def refresh(self) -> None:
         """Say which rules were stopped, and take up what was published since."""
@@ -93,17 +93,15 @@ class RulesInService:
 
     def _stop(self, domain: str, active: ActiveRule, share: float) -> None:
         name, version, step = active.mark
-        max_share = active.rule.declaration.max_share
         self._stopped[domain].add(active.mark)
-        del self._shares[domain, active.mark]
         self._unsaid.append(
             FloodRequest(
-                domain=domain, rule_id=name, version=version, step=step, share=share, max_share=max_share,
-                at=self._clock(),
+                domain=domain, rule_id=name, version=version, step=step, share=share,
+                max_share=active.max_share, at=self._clock(),
             )
         )  # fmt: skip
         self._on_flood(domain, name)
-        _log.error("rule_stopped", domain=domain, rule=name, version=version, share=share, max_share=max_share)
+        _log.error("rule_stopped", domain=domain, rule=name, version=version, share=share, max_share=active.max_share)
 
     def _say(self) -> None:
         """Write down what was stopped, so that it stays so in other processes and after this one."""
@@ -145,6 +143,4 @@ class RulesInService:
         """What was counted of versions that are no more in the same place: it begins anew."""
         marks = {active.mark for active in rules.rules}
         self._stopped[domain] &= marks
-        gone = [key for key in self._shares if key[0] == domain and key[1] not in marks]
-        for key in gone:
-            del self._shares[key]
+        self._shares[domain].keep(marks)

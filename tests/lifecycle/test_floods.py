@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from riskloom.errors import LedgerError
 from riskloom.ledger.database import reading
-from riskloom.lifecycle.floods import FloodRequest, SlidingShare, read_requests, requests_folder, write_request
+from riskloom.lifecycle.floods import FloodRequest, Shares, read_requests, requests_folder, write_request
 from riskloom.lifecycle.requests import SERVICE, take_requests
 from riskloom.lifecycle.stages import rule_history
 from tests.lifecycle.world import DOMAIN, NOW, Office, source
@@ -36,13 +36,42 @@ def stages(office: Office) -> list[tuple[str, str]]:
         return [(change.stage, change.changed_by) for change in rule_history(session, DOMAIN, RULE)]
 
 
+ONE, OTHER = ("one", 1, 2), ("other", 1, 2)
+
+
 def test_the_share_is_that_of_the_last_decisions() -> None:
     """Nothing is said of too few; what is older than the window is forgotten."""
-    share = SlidingShare(window=10, minimum=4)
-    assert [share.add(is_hit=True) for _ in range(4)] == [0, 0, 0, 1]
-    assert [share.add(is_hit=False) for _ in range(6)][-1] == 0.4
-    assert [share.add(is_hit=False) for _ in range(4)] == [0.3, 0.2, 0.1, 0.0]
-    assert share.add(is_hit=True) == 0.1
+    shares = Shares(window=10, minimum=4)
+    shares.keep([ONE])
+    assert [shares.add([ONE])[ONE] for _ in range(4)] == [0, 0, 0, 1]
+    assert [shares.add([]) for _ in range(5)] == [{}] * 5
+    assert shares.add([ONE])[ONE] == 0.5
+    assert [shares.add([]) for _ in range(3)] == [{}] * 3
+    assert shares.add([ONE])[ONE] == 0.2
+    assert [shares.add([ONE])[ONE] for _ in range(12)][-1] == 1
+
+
+def test_a_decision_that_is_spared_does_not_count() -> None:
+    """The share of a roll-out is that of the subjects it reaches."""
+    shares = Shares(window=10, minimum=4)
+    shares.keep([ONE, OTHER])
+    for _ in range(6):
+        shares.add([OTHER], spared=[ONE])
+    assert [shares.add([ONE, OTHER])[ONE] for _ in range(4)] == [0, 0, 0, 1]
+    assert shares.add([ONE, OTHER]) == {ONE: 1, OTHER: 1}
+
+
+def test_what_is_counted_goes_on_as_long_as_the_version_stays() -> None:
+    """A version that comes later, or comes back, begins anew."""
+    shares = Shares(window=10, minimum=4)
+    shares.keep([ONE])
+    for _ in range(5):
+        shares.add([ONE])
+    shares.keep([ONE, OTHER])
+    assert shares.add([ONE, OTHER]) == {ONE: 1, OTHER: 0}
+    shares.keep([OTHER])
+    shares.keep([ONE, OTHER])
+    assert [shares.add([ONE, OTHER])[ONE] for _ in range(4)] == [0, 0, 0, 1]
 
 
 def test_a_request_becomes_a_step(office: Office) -> None:
