@@ -19,6 +19,7 @@ from services.console.models import ModelShelf
 from services.console.population import Populations
 from services.console.rulebook import DeclaredRules
 from services.console.visit import Console
+from services.memory import settle_memory
 
 _TOKEN_BYTES = 32
 
@@ -34,7 +35,7 @@ def build() -> Starlette:
     url = settings.ledger_url
     engine = open_database(sqlite_url(settings.ledger) if url is None else url.get_secret_value())
     check_migrated(engine)
-    return create_app(
+    app = create_app(
         Console(
             engine=engine,
             trail=AuditTrail(ensure_audit_key(settings.keys), settings.audit_anchor),
@@ -47,3 +48,5 @@ def build() -> Starlette:
             new_token=lambda: secrets.token_urlsafe(_TOKEN_BYTES),
         )
     )
+    settle_memory()
+    return app

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import structlog
 
 from riskloom.catalog import Domain
 from riskloom.ledger import Outbox
+from services.memory import settle_memory
 from services.scoring.champions import Champions
 from services.scoring.decisions import Decider
 from services.scoring.features import GuardedFeatures
@@ -156,15 +156,3 @@ class Runtime:
             serving = self._champions[name].serving
             if serving is not None and serving.views:
                 await features.probe(self._clock())
-
-
-def settle_memory() -> None:
-    """
-    Take what was loaded out of garbage collection.
-
-    A full collection looks at every object there is, which with the models and clients loaded takes hundreds of
-    milliseconds, in the middle of an answer.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
