@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import secrets
 import time
@@ -14,16 +15,17 @@ from urllib.parse import quote
 
 import httpx
 import numpy as np
-from sqlalchemy import Engine
+from pydantic import SecretStr
+from sqlalchemy import Engine, select
 
 from benchmarks.ledger.filled import ASSIGNEE, Filling, decision_id, fill
 from benchmarks.rows import Row
 from benchmarks.serving import free_port, running
 from benchmarks.workbench import Workbench, timed
 from riskloom.catalog import load_catalog
-from riskloom.errors import ServiceError
+from riskloom.errors import LedgerError, ServiceError
 from riskloom.ledger.audit import AuditTrail, ensure_audit_key
-from riskloom.ledger.database import open_database, sqlite_url, writing
+from riskloom.ledger.database import open_database, reading, sqlite_url, writing
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.migrations import migrate
 from riskloom.ledger.paging import encode_cursor
@@ -36,6 +38,8 @@ from riskloom.stack.services import services
 from services.console.guard import CSRF_FIELD
 from services.console.routes import GRANTS
 
+#: Names an empty database, postgresql://…, to measure on besides.
+POSTGRESQL = "RISKLOOM_BENCH_POSTGRESQL"
 _TARGET_MS = 100
 _TIMES, _WARM_UP = 200, 5
 _AUDITED = 5_000
@@ -47,21 +51,23 @@ Addresses = Iterator[str]
 
 def measure(bench: Workbench) -> Iterator[Row]:
     """Median and 99th percentile of two hundred answers of each page, one after the other over one connection."""
-    size = (bench.size(1_000_000, 5_000), bench.size(50_000, 500))
-    catalog = load_catalog()
-    names = [bench.domain.name, *(name for name in catalog if name != bench.domain.name)]
-    outcomes = {name: [outcome.name for outcome in catalog[name].outcome] for name in names}
-    filling = Filling(outcomes, bench.start, bench.end, *size)
-    settings = Settings(home=bench.work_in("console"), console_port=free_port())
-    engine = open_database(sqlite_url(settings.ledger))
-    migrate(engine)
-    bench.say(f"  filling a ledger with {size[0]:,} decisions and {size[1]:,} open cases")
-    with timed() as watch:
-        fill(engine, filling)
-        password = _let_somebody_in(settings, engine)
-    bench.say(f"  filled in {watch.seconds:.0f} s")
-    engine.dispose()
-    what = f"{size[0]:,} decisions, {size[1]:,} open cases, SQLite"
+    for database, url in _ledgers(bench).items():
+        yield from _measured(bench, database, url)
+
+
+def _ledgers(bench: Workbench) -> dict[str, str]:
+    """The URL of each ledger by its database: SQLite, and the empty PostgreSQL database that a variable names."""
+    postgresql = os.environ.get(POSTGRESQL)
+    sqlite = sqlite_url(bench.work_in("console") / "ledger.db")
+    return {"SQLite": sqlite} | ({"PostgreSQL": postgresql} if postgresql else {})
+
+
+def _measured(bench: Workbench, database: str, ledger: str) -> Iterator[Row]:
+    home = bench.work_in(f"console-{database}")
+    settings = Settings(home=home, console_port=free_port(), ledger_url=SecretStr(ledger))
+    filling = _filling(bench)
+    password = _fill(bench, settings, ledger, filling)
+    what = f"{filling.decisions:,} decisions, {filling.cases:,} open cases, {database}"
     with _serving(bench, settings) as url, _logged_in(url, password) as client:
         yield Row(f"the first case after the start; {what}", _milliseconds(client, _BUSY_CASE), "ms", "lower")
         for name, addresses in _pages(filling).items():
@@ -69,6 +75,29 @@ def measure(bench: Workbench) -> Iterator[Row]:
             for share in (50, 99):
                 value = float(np.percentile(took[_WARM_UP:], share))
                 yield Row(f"{name}, p{share}; {what}", value, "ms", "lower", target=_TARGET_MS)
+
+
+def _filling(bench: Workbench) -> Filling:
+    catalog = load_catalog()
+    names = [bench.domain.name, *(name for name in catalog if name != bench.domain.name)]
+    outcomes = {name: [outcome.name for outcome in catalog[name].outcome] for name in names}
+    return Filling(outcomes, bench.start, bench.end, bench.size(1_000_000, 5_000), bench.size(50_000, 500))
+
+
+def _fill(bench: Workbench, settings: Settings, ledger: str, filling: Filling) -> str:
+    """Fill an empty ledger and let somebody in; gives the password."""
+    engine = open_database(ledger)
+    migrate(engine)
+    with reading(engine) as session:
+        if session.scalar(select(Decision.decision_id).limit(1)) is not None:
+            raise LedgerError(f"{POSTGRESQL}: expected a database without decisions, found one with some")
+    bench.say(f"  filling a ledger with {filling.decisions:,} decisions and {filling.cases:,} open cases")
+    with timed() as watch:
+        fill(engine, filling)
+        password = _let_somebody_in(settings, engine)
+    bench.say(f"  filled in {watch.seconds:.0f} s")
+    engine.dispose()
+    return password
 
 
 def _pages(filling: Filling) -> dict[str, Addresses]:

@@ -110,3 +110,11 @@ def test_a_quick_run_measures_and_writes_where_it_is_told_to(tmp_path: Path) -> 
     (row,) = json.loads((tmp_path / "spine.json").read_text())["rows"]
     assert row["value"] > 0
     assert row["ratio"] == pytest.approx(row["value"] / row["peer_value"], rel=0.01)
+
+
+def test_what_rules_add_to_a_decision_is_measured_in_the_service(tmp_path: Path) -> None:
+    """Two hundred live rules hit some of the events, none of them floods, and each decision is kept."""
+    assert main(["rules.service", "--quick", "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "rules.json").read_text())["rows"]
+    assert ["200 live rules" in row["name"] for row in rows] == [False, True, False, True]
+    assert all(row["value"] > 0 for row in rows)
