@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from benchmarks.ledger.filled import Filling, decision_id, fill
-from benchmarks.ledger.rows import DOMAIN, OUTCOMES
+from benchmarks.ledger.rows import DOMAIN, OUTCOMES, record
+from benchmarks.ledger.shipping import SUSTAINED, append_seconds, ship_seconds
 from benchmarks.rows import Row
 from benchmarks.workbench import Workbench
 from riskloom.ledger import queries as ask
@@ -39,7 +40,16 @@ def measure(bench: Workbench) -> Iterator[Row]:
         for share in (50, 99):
             value = float(np.percentile(seconds, share)) * 1e3
             yield Row(f"{name}, p{share}; {what}", value, "ms", "lower", target=_TARGET_MS)
+    yield _shipped(bench, engine, what, after=filling.decisions)
     engine.dispose()
+
+
+def _shipped(bench: Workbench, engine: Engine, what: str, *, after: int) -> Row:
+    """How fast further decisions come into the ledger, whose indexes are large by now."""
+    folder, count, random = bench.work_in("queries"), bench.size(40_000, 2_000), np.random.default_rng(7)
+    append_seconds(folder / "decisions", [record(after + number, bench.start, random) for number in range(count)])
+    rate = count / ship_seconds(engine, folder, bench)
+    return Row(f"further decisions shipped, {count:,}; {what}", rate, "decisions/s", "higher", target=SUSTAINED)
 
 
 def _seconds(engine: Engine, question: Question, *, among: int) -> list[float]:
