@@ -54,7 +54,7 @@ def _rule(number: int, when: str) -> Rule:
             "title": f"Rule {number}",
             "description": "One of many that are measured together.",
             "severity": "medium",
-            "abuse_vector": "none",
+            "abuse_vector": "card_testing",
             "owner": "nobody",
             "when": when,
             "score": 1,

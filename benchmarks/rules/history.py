@@ -125,7 +125,7 @@ def _rule(when: str) -> Rule:
             "title": "Paying often",
             "description": "Not the first payment of its day.",
             "severity": "low",
-            "abuse_vector": "none",
+            "abuse_vector": "card_testing",
             "owner": "nobody",
             "when": when,
             "score": 1,

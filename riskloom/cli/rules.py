@@ -1,7 +1,8 @@
-"""Commands for rules."""
+"""Commands for rules and scenarios."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from riskloom.catalog import Domain, load_catalog, load_domain
 from riskloom.cli import lifecycle
 from riskloom.cli.features import Slug
 from riskloom.errors import CatalogError, Mistake
-from riskloom.rules import RuleBook, Schema, Table, load_rules, outline, to_sql
+from riskloom.rules import CountedScenario, Rule, RuleBook, Schema, Table, load_rules, outline, to_sql
 from riskloom.settings import Settings, load_settings
 from riskloom.sql import Parameters
 from riskloom.wiring import rule_schema
@@ -19,7 +20,9 @@ from riskloom.wiring import rule_schema
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    rules = typer.Typer(help="Check and explain rules, and take them from a draft to live.", no_args_is_help=True)
+    rules = typer.Typer(
+        help="Check and explain rules and scenarios, and take them from a draft to live.", no_args_is_help=True
+    )
     for command in (check, explain, *lifecycle.COMMANDS):
         rules.command()(command)
     app.add_typer(rules, name="rules")
@@ -44,16 +47,18 @@ def check(
 
 
 def explain(
-    domain_name: Slug, rule_name: Annotated[str, typer.Argument(metavar="RULE", help="The rule's id.")]
+    domain_name: Slug, rule_name: Annotated[str, typer.Argument(metavar="RULE", help="The id of a rule or scenario.")]
 ) -> None:
-    """Show a rule's condition as it is understood, and the SQL it is for a history."""
+    """Show a rule's condition as it is understood, or a scenario's points, and the SQL it is for a history."""
     console = Console(highlight=False)
     book, schema = _book(load_domain(domain_name), load_settings())
-    rule = book.rule(rule_name)
-    declared, parameters = rule.declaration, Parameters()
-    effect = f"score {declared.score:g}" if declared.outcome is None else _effect(declared.outcome.model_dump())
-    lines = [f"{rule.id}: {declared.title} ({declared.severity}, {effect})", "", *outline(rule.condition), ""]
-    lines.append(to_sql(rule.condition, Table({name: name for name in schema.fields}, at="at"), parameters))
+    table, parameters = Table({name: name for name in schema.fields}, at="at"), Parameters()
+    found = book.find(rule_name)
+    lines = [*_outlined(found), ""]
+    if isinstance(found, CountedScenario):
+        lines.append(found.points_sql(table, parameters))
+    else:
+        lines.append(to_sql(found.condition, table, parameters))
     lines += [f"  ${name} = {value!r}" for name, value in parameters.values.items()]
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
@@ -68,6 +73,23 @@ def _counted(book: RuleBook) -> str:
     examples = [rule.declaration.examples for rule in book.rules.values()]
     held = sum(len(each.positive) + len(each.negative) for each in examples)
     return f"{len(book.rules)} rules, {len(book.scenarios)} scenarios, {held} examples hold"
+
+
+def _outlined(found: Rule | CountedScenario) -> Iterator[str]:
+    if isinstance(found, Rule):
+        rule = found.declaration
+        effect = f"score {rule.score:g}" if rule.outcome is None else _effect(rule.outcome.model_dump())
+        yield f"{rule.id}: {rule.title} ({rule.severity}, {effect})"
+        yield ""
+        yield from outline(found.condition)
+        return
+    scenario = found.scenario.declaration
+    yield f"{scenario.id}: {scenario.title}"
+    yield ""
+    for name, weight in scenario.rules.items():
+        yield f"{found.rules[name].declaration.score:g} points x {weight:g} where {name} hits"
+    for level, declared in (("alert", scenario.alert), ("interdiction", scenario.interdiction)):
+        yield f"{level} from {declared.points:g} points" + (f", force {declared.force}" if declared.force else "")
 
 
 def _effect(outcome: dict[str, str | None]) -> str:

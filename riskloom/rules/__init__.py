@@ -11,7 +11,7 @@ from riskloom.rules.facts import Facts, Member, MemberList
 from riskloom.rules.necessary import necessary
 from riskloom.rules.rule import Rule, facts_of, parse_rule
 from riskloom.rules.ruleset import Conditions, Hits, RuleSet
-from riskloom.rules.scenario import Scenario, parse_scenario, points_sql
+from riskloom.rules.scenario import CountedScenario, Reached, Scenario, is_scenario, parse_scenario
 from riskloom.rules.schema import Schema, schema_of
 from riskloom.rules.to_sql import DUCKDB, Dialect, Table, to_sql
 
@@ -19,6 +19,7 @@ __all__ = [
     "DUCKDB",
     "ConditionError",
     "Conditions",
+    "CountedScenario",
     "Dialect",
     "Evaluation",
     "Explainer",
@@ -26,6 +27,7 @@ __all__ = [
     "Hits",
     "Member",
     "MemberList",
+    "Reached",
     "Reason",
     "Rule",
     "RuleBook",
@@ -34,13 +36,13 @@ __all__ = [
     "Schema",
     "Table",
     "facts_of",
+    "is_scenario",
     "load_lists",
     "load_rules",
     "necessary",
     "outline",
     "parse_rule",
     "parse_scenario",
-    "points_sql",
     "read_condition",
     "reasons",
     "render",

@@ -12,7 +12,7 @@ from riskloom.errors import CatalogError, ConfigError, Mistake
 from riskloom.rules.document import read_document
 from riskloom.rules.rule import Rule, parse_rule
 from riskloom.rules.ruleset import RuleSet
-from riskloom.rules.scenario import Scenario, parse_scenario
+from riskloom.rules.scenario import CountedScenario, Scenario, parse_scenario
 from riskloom.rules.schema import Schema, nearest
 
 RULES, SCENARIOS, LISTS = "rules", "scenarios", "lists.yml"
@@ -27,15 +27,17 @@ class RuleBook:
     rules: Mapping[str, Rule]
     scenarios: Mapping[str, Scenario]
 
-    def rule(self, name: str) -> Rule:
+    def find(self, name: str) -> Rule | CountedScenario:
         """
-        One rule.
+        A rule, or a scenario with the rules of the book.
 
         Raises:
-            ConfigError: There is none of this name.
+            ConfigError: There is neither of this name.
         """
+        if name in self.scenarios:
+            return CountedScenario(self.scenarios[name], self.rules)
         if name not in self.rules:
-            raise ConfigError(f"rule: expected {nearest(name, self.rules)}, found {name!r}")
+            raise ConfigError(f"rule: expected {nearest(name, [*self.rules, *self.scenarios])}, found {name!r}")
         return self.rules[name]
 
     def compiled(self) -> RuleSet:
@@ -66,13 +68,13 @@ def load_lists(domain: Domain) -> dict[str, str]:
 
 def rule_files(folder: Path) -> dict[str, str]:
     """
-    The text of each rule's file below a domain's folder, by its name as mistakes show it.
+    The text of each file of a rule or scenario below a domain's folder, by its name as mistakes show it; rules first.
 
     Raises:
         CatalogError: One is not UTF-8.
     """
     texts = {}
-    for path in sorted((folder / RULES).glob(f"*{_SUFFIX}")):
+    for path in (path for part in (RULES, SCENARIOS) for path in sorted((folder / part).glob(f"*{_SUFFIX}"))):
         try:
             texts[_shown(path)] = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
@@ -91,10 +93,11 @@ def load_rules(folder: Path, schema: Schema) -> RuleBook:
     rules = dict(_parsed(folder / RULES, lambda text, file: parse_rule(text, file=file, schema=schema), mistakes))
     if mistakes:  # a scenario of rules that could not be read would seem to name rules that are not there
         raise CatalogError(mistakes)
+    known = {name: rule.declaration for name, rule in rules.items()}
     scenarios = dict(
         _parsed(
             folder / SCENARIOS,
-            lambda text, file: parse_scenario(text, file=file, schema=schema, rules=rules),
+            lambda text, file: parse_scenario(text, file=file, schema=schema, rules=known),
             mistakes,
         )
     )

@@ -15,6 +15,12 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Threshold = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 
 
+#: How much of recent decisions a rule or scenario may hit where its file says nothing else. In every declared domain
+#: fewer than one subject in twenty is bad: what hits one in five hits mostly honest ones, because of a slip in a
+#: condition, a feature that broke, or a world that changed. A rule that is meant for the many says so in its file.
+MAX_SHARE = 0.2
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,18 +68,24 @@ class _Described(_Section):
     id: Slug
     title: str = Field(min_length=5, max_length=120)
     description: str = Field(min_length=20)
-    abuse_vector: Slug = Field(description="The kind of abuse it is about, such as card_testing.")
     owner: str = Field(min_length=2)
+    max_share: Share = Field(
+        default=MAX_SHARE, description="Of recent decisions; what hits more has no effect until somebody has looked."
+    )
 
 
 class RuleDeclaration(_Described):
     """A rule as its file says it."""
 
     severity: Severity
+    abuse_vector: Slug | None = Field(
+        default=None,
+        description="The kind of abuse it is about, such as card_testing; a rule that forbids an outcome may be about "
+        "none, and protect honest subjects.",
+    )
     when: str = Field(min_length=1)
     outcome: OutcomeEffect | None = None
     score: Points | None = Field(default=None, description="Points it contributes to scenarios.")
-    max_share: Share = Field(default=0.2, description="Of recent decisions; a rule that hits more is not believed.")
     false_positives: tuple[str, ...] = Field(min_length=1, description="Who is hit though nothing is wrong.")
     references: tuple[str, ...] = ()
     examples: Examples
@@ -86,8 +98,22 @@ class RuleDeclaration(_Described):
             raise ValueError("a score that is not 0: it would change nothing")
         return self
 
+    @model_validator(mode="after")
+    def _says_what_it_is_against(self) -> Self:
+        is_protection = self.outcome is not None and self.outcome.forbid is not None
+        if self.abuse_vector is None and not is_protection:
+            raise ValueError("an abuse_vector, as it does more than forbid an outcome")
+        return self
 
-class Level(_Section):
+
+class AlertLevel(_Section):
+    """From how many points on somebody has to look, and what happens meanwhile where it cannot wait."""
+
+    points: Threshold = Field(alias="from")
+    force: Slug | None = None
+
+
+class InterdictionLevel(_Section):
     """From how many points on a scenario forces which outcome."""
 
     points: Threshold = Field(alias="from")
@@ -97,11 +123,12 @@ class Level(_Section):
 class ScenarioDeclaration(_Described):
     """A scenario as its file says it: rules that together make a typology."""
 
+    abuse_vector: Slug = Field(description="The typology it is about, such as account_takeover.")
     rules: dict[Slug, Annotated[float, Field(gt=0, le=100)]] = Field(
         min_length=2, description="Rules with a score, to the weight it is multiplied by."
     )
-    alert: Level
-    interdiction: Level
+    alert: AlertLevel
+    interdiction: InterdictionLevel
 
     @model_validator(mode="after")
     def _rises(self) -> Self:

@@ -86,32 +86,15 @@ class RuleSet:
         effects = [declaration.outcome for declaration in hit if declaration.outcome is not None]
         forced = [effect.force for effect in effects if effect.force is not None]
         forbidden = [effect.forbid for effect in effects if effect.forbid is not None]
-        points = self._points(frozenset(rules))
-        alerts, interdictions = [], []
-        for scenario in self._scenarios:
-            declaration, reached = scenario.declaration, points[scenario.id]
-            if reached >= declaration.interdiction.points:
-                interdictions.append(scenario.id)
-                forced.append(declaration.interdiction.force)
-            elif reached >= declaration.alert.points:
-                alerts.append(scenario.id)
-                forced.append(declaration.alert.force)
+        scores = {declaration.id: declaration.score for declaration in hit if declaration.score is not None}
+        points = {scenario.id: scenario.points(scores) for scenario in self._scenarios}
+        reached = {each.id: level for each in self._scenarios if (level := each.reached(points[each.id]))}
+        forced += [level.force for level in reached.values() if level.force is not None]
         return Hits(
             rules=rules,
             forced=tuple(dict.fromkeys(forced)),
             forbidden=tuple(dict.fromkeys(forbidden)),
             points=points,
-            alerts=tuple(alerts),
-            interdictions=tuple(interdictions),
+            alerts=tuple(name for name, level in reached.items() if level.level == "alert"),
+            interdictions=tuple(name for name, level in reached.items() if level.level == "interdiction"),
         )
-
-    def _points(self, hit: frozenset[str]) -> dict[str, float]:
-        """Sums in the order of each scenario's file, so that they are those of its SQL to the last bit."""
-        points = {}
-        for scenario in self._scenarios:
-            total = 0.0
-            for each in scenario.contributions:
-                if each.rule in hit:
-                    total += each.points
-            points[scenario.id] = total
-        return points

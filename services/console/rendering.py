@@ -107,9 +107,9 @@ def short(name: str) -> str:
     return name if len(name) <= _SHORT else f"{name[:8]}…"
 
 
-def words(name: str) -> str:
+def words(name: str | None) -> str:
     """A declared name as words."""
-    return name.replace("_", " ")
+    return "n/a" if name is None else name.replace("_", " ")
 
 
 def percent(share: float) -> str:

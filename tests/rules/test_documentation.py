@@ -38,8 +38,8 @@ def test_its_rule_and_scenario_can_be_used(documented: tuple[Path, Schema]) -> N
     folder, schema = documented
     rule, scenario = blocks("yaml")
     assert parse_rule(rule, file="a.yml", schema=schema).id in DOCUMENT.read_text(encoding="utf-8")
-    rules = load_rules(folder, schema).rules
-    assert parse_scenario(scenario, file="b.yml", schema=schema, rules=rules).contributions
+    rules = {name: rule.declaration for name, rule in load_rules(folder, schema).rules.items()}
+    assert parse_scenario(scenario, file="b.yml", schema=schema, rules=rules).declaration.rules.keys() <= rules.keys()
 
 
 def test_its_mistake_is_answered_as_it_says(documented: tuple[Path, Schema]) -> None:
@@ -73,3 +73,7 @@ def test_its_commands_work(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> N
     explained = runner.invoke(app, line.split("#")[0].split(), catch_exceptions=False)
     assert "compares numbers" in explained.stdout
     assert "$p0 = " in explained.stdout
+    domain, scenario = line.split()[2], re.findall(r"^id: (\w+)", blocks("yaml")[1])[0]
+    added = runner.invoke(app, ["rules", "explain", domain, scenario], catch_exceptions=False)
+    assert "alert from 40 points" in added.stdout
+    assert "$p0 = " in added.stdout

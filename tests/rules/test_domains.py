@@ -48,4 +48,4 @@ def test_every_list_is_asked(domain: Domain, book: RuleBook, schema: Schema) -> 
 def test_every_rule_with_points_is_in_a_scenario(book: RuleBook) -> None:
     """Points that nothing adds up would never matter."""
     scored = {rule.id for rule in book.rules.values() if rule.declaration.score is not None}
-    assert scored == {each.rule for scenario in book.scenarios.values() for each in scenario.contributions}
+    assert scored == {name for scenario in book.scenarios.values() for name in scenario.declaration.rules}

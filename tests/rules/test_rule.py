@@ -6,7 +6,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from riskloom.errors import CatalogError, ConfigError
@@ -14,16 +13,14 @@ from riskloom.rules import (
     Facts,
     Hits,
     RuleSet,
-    Table,
     load_rules,
     parse_rule,
     parse_scenario,
-    points_sql,
     read_condition,
     reasons,
 )
+from riskloom.rules.declaration import RuleDeclaration
 from riskloom.rules.rule import Rule
-from riskloom.sql import Parameters
 from tests.rules.conditions import MOMENT, SCHEMA
 from tests.rules.conftest import RULE, SCENARIO
 
@@ -147,9 +144,9 @@ def test_two_files_with_one_id_are_refused(folder: Callable[..., Path]) -> None:
 def test_an_unknown_rule_is_asked_for_with_its_nearest(folder: Callable[..., Path]) -> None:
     """Whoever types a name wrongly is told the right one."""
     book = load_rules(folder({"large_amount.yml": RULE}), SCHEMA)
-    assert book.rule("large_amount").id == "large_amount"
+    assert book.find("large_amount").id == "large_amount"
     with pytest.raises(ConfigError, match="nearest is 'large_amount'"):
-        book.rule("large_amounts")
+        book.find("large_amounts")
 
 
 @pytest.mark.parametrize(
@@ -167,8 +164,13 @@ def test_an_unknown_rule_is_asked_for_with_its_nearest(folder: Callable[..., Pat
 def test_a_scenario_that_cannot_be_meant_is_refused(change: tuple[str, str], expected: str) -> None:
     """Unknown rules, rules without points, and thresholds that nothing reaches."""
     with pytest.raises(CatalogError) as caught:
-        parse_scenario(SCENARIO.replace(*change), file="a.yml", schema=SCHEMA, rules=_three())
+        parse_scenario(SCENARIO.replace(*change), file="a.yml", schema=SCHEMA, rules=declared(_three()))
     assert any(expected in str(mistake) for mistake in caught.value.mistakes), str(caught.value)
+
+
+def declared(rules: dict[str, Rule]) -> dict[str, RuleDeclaration]:
+    """What the rules' files say."""
+    return {name: rule.declaration for name, rule in rules.items()}
 
 
 def _three() -> dict[str, Rule]:
@@ -182,7 +184,7 @@ def _three() -> dict[str, Rule]:
 def test_a_set_says_what_hit_and_what_follows() -> None:
     """Ids in order, outcomes once, points by scenario with the level that was reached."""
     rules = _three()
-    scenario = parse_scenario(SCENARIO, file="a.yml", schema=SCHEMA, rules=rules)
+    scenario = parse_scenario(SCENARIO, file="a.yml", schema=SCHEMA, rules=declared(rules))
     compiled = RuleSet(rules.values(), [scenario])
     assert hits(compiled, 50) == Hits((), (), (), {"takeover": 0.0}, (), ())
     assert hits(compiled, 150) == Hits(("first",), ("review",), (), {"takeover": 30.0}, ("takeover",), ())
@@ -191,20 +193,21 @@ def test_a_set_says_what_hit_and_what_follows() -> None:
     )
 
 
-def test_points_are_the_same_in_sql() -> None:
-    """A scenario's score over a history is the one that decisions got."""
+def test_an_alert_may_force_nothing() -> None:
+    """Then somebody looks, and the outcome is whatever the policy chooses."""
     rules = _three()
-    scenario = parse_scenario(SCENARIO, file="a.yml", schema=SCHEMA, rules=rules)
-    compiled, parameters = RuleSet(rules.values(), [scenario]), Parameters()
-    expression = points_sql(scenario, Table({"event.amount": "amount"}, at="at"), parameters)
-    amounts = [None, 50, 100, 150, 200, 200.5, 500]
-    with duckdb.connect() as connection:
-        rows = "select unnest($amounts) as amount, timestamp '2026-03-01' as at"
-        query = f"select {expression} from ({rows})"  # noqa: S608 - bound
-        found = connection.execute(query, {**parameters.values, "amounts": amounts}).fetchall()
-    assert [points for (points,) in found] == [
-        compiled.evaluate(Facts({"amount": amount}, {}, MOMENT)).points["takeover"] for amount in amounts
-    ]
+    text = SCENARIO.replace("alert: {from: 20, force: review}", "alert: {from: 20}")
+    scenario = parse_scenario(text, file="a.yml", schema=SCHEMA, rules=declared(rules))
+    found = hits(RuleSet(rules.values(), [scenario]), 150)
+    assert (found.forced, found.alerts, found.points) == ((), ("takeover",), {"takeover": 30.0})
+
+
+def test_a_rule_against_nothing_only_forbids() -> None:
+    """It protects honest subjects; whatever forces an outcome or brings points says which abuse it is about."""
+    text = RULE.replace("abuse_vector: stolen_card\n", "")
+    assert "expected an abuse_vector, as it does more than forbid an outcome" in mistakes_of(text)[0]
+    mild = parse_rule(text.replace("force: review", "forbid: block"), file="a.yml", schema=SCHEMA)
+    assert mild.declaration.abuse_vector is None
 
 
 @pytest.mark.parametrize(
