@@ -191,10 +191,11 @@ def replay_decision(settings: Settings, decision: Decision, domain: Domain) -> R
     amount = math.nan if decision.amount is None else float(decision.amount)
 
     def choose(score: float | None) -> str:
-        """With the rules that hit then: their conditions saw lists and features that a replay does not have."""
-        said: dict[str, dict[str, list[str]]] = {"force": {}, "forbid": {}, "score": {}}
+        """With the rules and scenarios that hit then: conditions saw lists and features that a replay does not have."""
+        said: dict[str, dict[str, list[str]]] = {"force": {}, "forbid": {}}
         for hit in decision.rules_hit:
-            said[hit["effect"]].setdefault(hit["outcome"], []).append(hit["rule"])
+            if hit["effect"] in said:
+                said[hit["effect"]].setdefault(hit["outcome"], []).append(hit["rule"])
         choice = policy.choose(
             score, amount, threshold=manifest.unusual_from, forced=said["force"], forbidden=said["forbid"]
         )

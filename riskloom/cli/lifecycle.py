@@ -1,4 +1,4 @@
-"""Commands that take rules from a draft to where they decide, and back."""
+"""Commands that take rules and scenarios from a draft to where they decide, and back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _BY = typer.Option(help="Who does it; kept in the ledger.")
 _WHY = typer.Option(help="For what reason; kept in the ledger.")
-_RULE = typer.Argument(metavar="RULE", help="The rule's id.")
+_RULE = typer.Argument(metavar="RULE", help="The id of a rule or scenario.")
 _VERSION = typer.Argument(help="The version's number.")
 _STAGE = typer.Argument(metavar="STAGE", help="draft, shadow, rollout, live or retired.")
 _PERCENT = typer.Option(help="Of a rollout: how many percent of entities it reaches, 1 to 99.")
@@ -38,7 +38,7 @@ def sync(
     by: Annotated[str, _BY],
     domain_name: Annotated[str | None, typer.Argument(metavar="[DOMAIN]", help="All of them by default.")] = None,
 ) -> None:
-    """Keep the rules in files as versions, each new one a draft; files that have not changed add nothing."""
+    """Keep the rules and scenarios in files as versions, each new one a draft; unchanged files add nothing."""
     from riskloom.lifecycle.versions import sync_versions  # noqa: PLC0415
     from riskloom.rules.book import rule_files  # noqa: PLC0415
 
@@ -54,11 +54,11 @@ def sync(
 
 def draft(
     domain_name: Slug,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The rule, YAML.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The rule or scenario, YAML.")],
     by: Annotated[str, _BY],
     why: Annotated[str, _WHY],
 ) -> None:
-    """Keep a rule from any file as a draft."""
+    """Keep a rule or scenario from any file as a draft."""
     from riskloom.lifecycle.versions import write_version  # noqa: PLC0415
 
     settings, domain = load_settings(), load_domain(domain_name)
@@ -70,22 +70,29 @@ def draft(
 
 
 def stages(domain_name: Slug, is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show where each version of a domain's rules is."""
+    """Show where each version of a domain's rules and scenarios is."""
     from riskloom.ledger.database import reading  # noqa: PLC0415
     from riskloom.lifecycle.stages import rule_states  # noqa: PLC0415
+    from riskloom.lifecycle.versions import get_version  # noqa: PLC0415
 
     domain, controls = load_domain(domain_name), rule_controls(load_settings())
     with reading(controls.engine) as session:
-        states = rule_states(session, domain.name)
-    rows = [
-        (state.rule_id, str(number), str(place), state.since[number].isoformat(timespec="seconds"))
-        for state in states
-        for number, place in sorted(state.placements.items())
-    ]
+        rows = [
+            (
+                state.rule_id,
+                get_version(session, domain.name, state.rule_id, number).kind,
+                str(number),
+                str(place),
+                state.since[number].isoformat(timespec="seconds"),
+            )
+            for state in rule_states(session, domain.name)
+            for number, place in sorted(state.placements.items())
+        ]
+    columns = ("rule", "kind", "version", "stage", "since")
     if is_json:
-        typer.echo(json.dumps([dict(zip(("rule", "version", "stage", "since"), row, strict=True)) for row in rows]))
+        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows]))
         return
-    table = Table("rule", "version", "stage", "since")
+    table = Table(*columns)
     for row in rows:
         table.add_row(*row)
     Console().print(table if rows else f"{domain.name} has no rules in the ledger yet: riskloom rules sync")
@@ -199,7 +206,8 @@ def rollback(
 def publish(domain_name: Slug) -> None:
     """Write what is in force for the services anew; every command does it by itself."""
     published = rule_controls(load_settings()).publish(load_domain(domain_name).name)
-    typer.echo(f"{published.domain}: {len(published.rules)} rules in force, version {published.version}")
+    counted = f"{len(published.rules)} rules and {len(published.scenarios)} scenarios in force"
+    typer.echo(f"{published.domain}: {counted}, version {published.version}")
 
 
 def requests(domain_name: Slug) -> None:

@@ -32,12 +32,16 @@ class Alerting:
     Which decisions of a domain somebody should look at, and what each would cost where it was bad.
 
     Attributes:
-        outcomes: Those that raise an alert.
+        outcomes: Those that raise an alert; a scenario that came to its alert raises one whatever the outcome.
         loss: The domain's cost of a missed case: the amount at stake, or one sum for each.
     """
 
     outcomes: frozenset[str]
     loss: Literal["amount"] | Decimal
+
+    def concerns(self, decision: Row) -> bool:
+        """Whether somebody should look at a decision."""
+        return decision["outcome"] in self.outcomes or _came_to_a_level(decision)
 
     def expected_loss(self, decision: Row) -> Decimal:
         """Probability times what is at stake; nothing where there is no score, so that such alerts stand last."""
@@ -98,7 +102,7 @@ def alert_row(decision: Row, alerting: Alerting) -> Row:
     return {
         "alert_id": f"a-{decision['decision_id']}",
         "domain": decision["domain"],
-        "kind": "decision",
+        "kind": "scenario" if _came_to_a_level(decision) else "decision",
         "decision_id": decision["decision_id"],
         "subject": decision["subject"],
         "entity": decision["entity"] or decision["subject"],
@@ -106,6 +110,11 @@ def alert_row(decision: Row, alerting: Alerting) -> Row:
         "expected_loss": alerting.expected_loss(decision),
         "case_id": None,
     }
+
+
+def _came_to_a_level(decision: Row) -> bool:
+    """Whether a scenario with effect came to its alert or further."""
+    return any(isinstance(hit, dict) and hit.get("scenario") for hit in decision["rules_hit"])
 
 
 def _refuse_constant(name: str) -> float:

@@ -225,7 +225,7 @@ class Shipper:
         grown = [{**key, "decisions": count} for key, count in zip(named, counts.values(), strict=True)]
         insert_or_add(session, DecisionCount, grown, "decisions")
         alerting = ((row, self._alerting.get(row["domain"])) for row in rows)
-        alerts = [alert_row(row, rule) for row, rule in alerting if rule and row["outcome"] in rule.outcomes]
+        alerts = [alert_row(row, declared) for row, declared in alerting if declared and declared.concerns(row)]
         if alerts:
             session.execute(insert(Alert), alerts)
 

@@ -1,5 +1,5 @@
 """
-The life of a rule: versions, stages, approvals, lists, back-tests, and what of them the scoring service works with.
+The life of rules and scenarios: versions, stages, approvals, lists, back-tests, and what the scoring service needs.
 
 Commands (``versions``, ``stages``, ``approvals``, ``lists``) take a desk of the ledger and are audited in its
 transaction. ``publishing`` writes what is in force to one signed file a domain; ``publication``, ``active``,

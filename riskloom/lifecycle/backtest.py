@@ -1,8 +1,8 @@
-"""What a rule would have done to a history: its condition as SQL, set beside what turned out to be true."""
+"""What a rule or a scenario would have done to a history: as SQL, set beside what turned out to be true."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,29 +17,31 @@ from riskloom.lifecycle.history import (
     readable_names,
     select_decisions,
 )
-from riskloom.rules import Rule, Table, necessary, to_sql
+from riskloom.rules import CountedScenario, Rule, Table, necessary, to_sql
 from riskloom.rules.schema import EVENT, SCORE
-from riskloom.rules.tree import fields_of
+from riskloom.rules.tree import Node, fields_of
 from riskloom.sql import Parameters
 
 if TYPE_CHECKING:
     import duckdb
 
-MODEL = "the model's flag"
+#: What can be tried; a scenario hits where it comes to its alert.
+Tried = Rule | CountedScenario
+MODEL, INTERDICTION = "the model's flag", "its interdiction"
 _DAY_SECONDS = 86_400.0
 
 
 def backtest(
-    history: History, rule: Rule, version: int, *, beside: Sequence[Rule] = (), model: FlaggingModel | None = None
+    history: History, rule: Tried, version: int, *, beside: Sequence[Tried] = (), model: FlaggingModel | None = None
 ) -> BacktestReport:
     """
-    Try a rule on a history.
+    Try a rule or a scenario on a history; beside a scenario stands how many of its hits come to its interdiction.
 
     Args:
         history: The decisions.
         rule: What is tried.
         version: Its number.
-        beside: Rules that decide now, to see what the rule adds to them.
+        beside: What decides now, to see what it adds to that.
         model: To see what it adds to the model's flag; needed where a condition asks for the score.
 
     Raises:
@@ -49,7 +51,7 @@ def backtest(
     import duckdb  # noqa: PLC0415
 
     rules = [rule, *beside]
-    wanted = {name for each in rules for name in fields_of(each.condition)}
+    wanted = {name for each in rules for name in _fields(each)}
     if SCORE in wanted and model is None:
         raise FeatureError(f"{rule.id}: a condition asks for the score, and {history.domain.name} has no champion")
     config: dict[str, Any] = {"threads": history.threads, "memory_limit": history.memory}
@@ -60,14 +62,16 @@ def backtest(
             found = _count_computed(connection, history, rules, model)
         else:
             found = _count_read(connection, history, rules, wanted)
-    names = [*(each.id for each in beside), *([MODEL] if model is not None else [])]
+    names = [each.id for each in beside]
+    names += [INTERDICTION] if isinstance(rule, CountedScenario) else []
+    names += [MODEL] if model is not None else []
     return _filled(history, rule, version, found, names)
 
 
 def _count_computed(
     connection: duckdb.DuckDBPyConnection,
     history: History,
-    rules: Sequence[Rule],
+    rules: Sequence[Tried],
     model: FlaggingModel | None,
 ) -> dict[str, Any]:
     """All counts by name, where request features or scores have to be computed for every decision first."""
@@ -82,7 +86,7 @@ def _count_computed(
 
 
 def _count_read(
-    connection: duckdb.DuckDBPyConnection, history: History, rules: Sequence[Rule], wanted: Collection[str]
+    connection: duckdb.DuckDBPyConnection, history: History, rules: Sequence[Tried], wanted: Collection[str]
 ) -> dict[str, Any]:
     """All counts by name, of what can be read: views are joined only to decisions that some rule may hit."""
     parameters = Parameters()
@@ -93,19 +97,39 @@ def _count_read(
     return totals | _fetch(connection, _hits_sql(source, _conditions(history, rules, parameters)), parameters)
 
 
-def _may_hit(history: History, rules: Sequence[Rule], parameters: Parameters) -> str:
+def _may_hit(history: History, rules: Sequence[Tried], parameters: Parameters) -> str:
     """What must hold of the event's own columns where any of the rules hits."""
-    weaker = [necessary(rule.condition, lambda name: name.startswith(EVENT)) for rule in rules]
+    signs = [sign for rule in rules for sign in _signs(rule)]
+    weaker = [necessary(sign, lambda name: name.startswith(EVENT)) for sign in signs]
     columns = {f"{EVENT}{name}": name for name in history.domain.event_table.columns}
     table = Table(columns, at="decision_at", lists=history.lists)
     known = [to_sql(each, table, parameters) for each in weaker if each is not None]
-    return f"({' or '.join(known)})" if len(known) == len(rules) else "true"
+    return f"({' or '.join(known)})" if known and len(known) == len(weaker) else "true"
 
 
-def _conditions(history: History, rules: Sequence[Rule], parameters: Parameters) -> list[str]:
+def _signs(tried: Tried) -> Sequence[Node]:
+    """Conditions of which at least one holds wherever it hits."""
+    return tried.signs() if isinstance(tried, CountedScenario) else (tried.condition,)
+
+
+def _fields(tried: Tried) -> Iterable[str]:
+    return tried.fields() if isinstance(tried, CountedScenario) else fields_of(tried.condition)
+
+
+def _conditions(history: History, rules: Sequence[Tried], parameters: Parameters) -> list[str]:
+    """Where each hits, and of a scenario that is tried, where it comes to its interdiction."""
     names = [*readable_names(history), *computed_names(history.domain)]
     table = Table({name: name for name in names}, at="__at", lists=history.lists)
-    return [to_sql(rule.condition, table, parameters) for rule in rules]
+    conditions = [_hits(rule, table, parameters) for rule in rules]
+    if isinstance(rules[0], CountedScenario):
+        conditions.append(rules[0].reaches_sql("interdiction", table, parameters))
+    return conditions
+
+
+def _hits(tried: Tried, table: Table, parameters: Parameters) -> str:
+    if isinstance(tried, CountedScenario):
+        return tried.reaches_sql("alert", table, parameters)
+    return to_sql(tried.condition, table, parameters)
 
 
 def _flag(model: FlaggingModel, parameters: Parameters) -> str:
@@ -156,7 +180,7 @@ def _figures(others: int) -> Iterator[str]:
 
 
 def _filled(
-    history: History, rule: Rule, version: int, found: Mapping[str, Any], names: Sequence[str]
+    history: History, rule: Tried, version: int, found: Mapping[str, Any], names: Sequence[str]
 ) -> BacktestReport:
     if not found["events"]:
         raise FeatureError(

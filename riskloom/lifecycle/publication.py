@@ -1,5 +1,5 @@
 """
-What is in force in a domain, as one signed file: rules by stage and the members of lists.
+What is in force in a domain, as one signed file: rules and scenarios by stage, and the members of lists.
 
 Whoever decides on events reads this file and never the database. It is replaced as a whole, and one that was changed by
 other hands is refused.
@@ -34,13 +34,13 @@ class _Part(BaseModel):
 
 
 class PublishedRule(_Part):
-    """A version of a rule that is evaluated on decisions."""
+    """A version of a rule or a scenario that is evaluated on decisions."""
 
     id: Slug
     version: int = Field(ge=1)
     stage: ActiveStage
     percent: Annotated[int, Field(ge=1, le=99)] | None = Field(description="Of a roll-out.")
-    step: int = Field(ge=1, description="Of the rule, in which it came to this stage.")
+    step: int = Field(ge=1, description="Of it, in which it came to this stage.")
     key: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False, description="Chooses the entities that a roll-out reaches.")
     source: str
 
@@ -59,12 +59,13 @@ class Publication(_Part):
     domain: Slug
     published_at: AwareDatetime
     rules: tuple[PublishedRule, ...] = ()
+    scenarios: tuple[PublishedRule, ...] = Field(default=(), description="Of these rules.")
     lists: dict[str, tuple[PublishedMember, ...]] = Field(default_factory=dict)
 
     @property
     def version(self) -> str:
-        """A name that follows from what is in force: the same rules and members have the same one."""
-        content = self.model_dump(mode="json", include={"domain", "rules", "lists"})
+        """A name that follows from what is in force: the same rules, scenarios and members have the same one."""
+        content = self.model_dump(mode="json", exclude={"published_at"})
         return digest(canonical_json(content))[:_VERSION_DIGITS]
 
     def member_lists(self) -> dict[str, MemberList]:

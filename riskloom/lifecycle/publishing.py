@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk
+from riskloom.ledger.schema import RuleKind, RuleVersion
 from riskloom.lifecycle.assignment import key_of_rule
 from riskloom.lifecycle.lists import entries_from
 from riskloom.lifecycle.publication import (
@@ -78,13 +79,13 @@ class Controls:
 
 
 def publication(session: Session, domain: str, *, at: datetime, assignment_key: bytes) -> Publication:
-    """What is in force in a domain: the rules in shadow, in roll-out and live, and members who count now or later."""
-    rules = [
-        _rule(session, state, number, place, assignment_key)
-        for state in rule_states(session, domain)
-        for number, place in sorted(state.placements.items())
-        if place.stage in _ACTIVE
-    ]
+    """What is in force: rules and scenarios in shadow, in roll-out and live, and members who count now or later."""
+    active: dict[RuleKind, list[PublishedRule]] = {"rule": [], "scenario": []}
+    for state in rule_states(session, domain):
+        for number, place in sorted(state.placements.items()):
+            if place.stage in _ACTIVE:
+                version = get_version(session, domain, state.rule_id, number)
+                active[version.kind].append(_published(state, version, place, assignment_key))
     lists = {
         name: tuple(
             PublishedMember(value=entry.value, added_at=entry.added_at, expires_at=entry.expires_at)
@@ -92,16 +93,22 @@ def publication(session: Session, domain: str, *, at: datetime, assignment_key: 
         )
         for name, entries in entries_from(session, domain, at).items()
     }
-    return Publication(domain=domain, published_at=at, rules=tuple(rules), lists=lists)
+    return Publication(
+        domain=domain,
+        published_at=at,
+        rules=tuple(active["rule"]),
+        scenarios=tuple(active["scenario"]),
+        lists=lists,
+    )
 
 
-def _rule(session: Session, state: RuleState, number: int, place: Placement, key: bytes) -> PublishedRule:
+def _published(state: RuleState, version: RuleVersion, place: Placement, key: bytes) -> PublishedRule:
     return PublishedRule(
         id=state.rule_id,
-        version=number,
+        version=version.version,
         stage=cast("ActiveStage", place.stage),
         percent=place.percent,
-        step=state.arrivals[number],
+        step=state.arrivals[version.version],
         key=key_of_rule(key, state.domain, state.rule_id).hex(),
-        source=get_version(session, state.domain, state.rule_id, number).source,
+        source=version.source,
     )

@@ -1,4 +1,4 @@
-"""From what rules in shadow would have done to proposals, on which people decide."""
+"""From what rules and scenarios in shadow would have done to proposals, on which people decide."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from riskloom.lifecycle.backtest_report import wilson
 from riskloom.lifecycle.publishing import Controls
 from riskloom.lifecycle.stages import rule_states
 from riskloom.lifecycle.transitions import Placement
+from riskloom.lifecycle.versions import declared_in, get_version
 
 _AT_ONCE = 1_000
 #: Who is named in the ledger for proposals that nobody made by hand.
@@ -31,14 +32,12 @@ class Criteria:
 
     Attributes:
         time: How long a version must have been in shadow.
-        decisions: How many decisions it must have seen.
-        max_share: Of them, how many it may have hit.
+        decisions: How many decisions it must have seen, of which it may have hit its ``max_share``.
         percent: What is proposed.
     """
 
     time: timedelta = timedelta(days=7)
     decisions: int = 1_000
-    max_share: float = 0.2
     percent: int = 5
 
 
@@ -56,6 +55,7 @@ class ShadowResult:
         changed: How many would have had another outcome with the rules in shadow.
         labelled: How many hits have a label by now.
         bad: How many of those were bad.
+        max_share: How much of all decisions it may hit, as its text says.
     """
 
     rule_id: str
@@ -66,6 +66,7 @@ class ShadowResult:
     changed: int
     labelled: int
     bad: int
+    max_share: float
 
     def evidence(self) -> dict[str, Any]:
         """What a proposal shows."""
@@ -112,6 +113,7 @@ def shadow_results(session: Session, domain: str) -> tuple[ShadowResult, ...]:
             changed=counts[key, "changed"],
             labelled=counts[key, "labelled"],
             bad=counts[key, "bad"],
+            max_share=declared_in(get_version(session, domain, *key)).max_share,
         )
         for key, since in waiting.items()
     )
@@ -145,7 +147,7 @@ def propose_rollouts(
 
 def _is_enough(result: ShadowResult, criteria: Criteria, now: datetime) -> bool:
     has_seen = result.decisions >= criteria.decisions and now - result.since >= criteria.time
-    return has_seen and 0 < result.hits <= criteria.max_share * result.decisions
+    return has_seen and 0 < result.hits <= result.max_share * result.decisions
 
 
 def _reason(result: ShadowResult) -> str:

@@ -1,4 +1,4 @@
-"""Try versions of rules on a history, and keep what came out beside them."""
+"""Try versions of rules and scenarios on a history, and keep what came out beside them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk, columns_of
-from riskloom.ledger.schema import RuleBacktest
-from riskloom.lifecycle.backtest import backtest
+from riskloom.ledger.schema import RuleBacktest, RuleVersion
+from riskloom.lifecycle.backtest import Tried, backtest
 from riskloom.lifecycle.backtest_report import BacktestReport
 from riskloom.lifecycle.history import FlaggingModel, History
 from riskloom.lifecycle.lists import lists_ever
 from riskloom.lifecycle.publishing import Controls
 from riskloom.lifecycle.stages import rule_state, rule_states
-from riskloom.lifecycle.versions import get_version
-from riskloom.rules import Rule, Schema, parse_rule
+from riskloom.lifecycle.versions import get_version, name_of, newest_versions
+from riskloom.rules import CountedScenario, Rule, Scenario, Schema, parse_rule, parse_scenario
 
 
 def try_version(
@@ -33,13 +33,15 @@ def try_version(
     model: FlaggingModel | None = None,
 ) -> BacktestReport:
     """
-    Try a version beside the rules that decide now, with the lists as they were, and keep the report.
+    Try a version beside what decides now, with the lists as they were, and keep the report.
+
+    A scenario is tried with the live version of each rule that it names, and with the newest of a rule that has none.
 
     Args:
         controls: Where the ledger is.
         history: What it is tried on; its lists are those of the ledger, whatever it has.
         schema: What conditions may speak of.
-        rule_id: Which rule.
+        rule_id: Which rule or scenario.
         version: Which version of it; the newest by default.
         actor: Who wants to know.
         backtest_id: What the report is called.
@@ -52,7 +54,7 @@ def try_version(
     domain = history.domain.name
     with reading(controls.engine) as session:
         number = version or max(rule_state(session, domain, rule_id).placements, default=1)
-        rule = _rule(session, domain, rule_id, number, schema)
+        rule = _tried(session, domain, rule_id, number, schema)
         beside = _deciding(session, domain, rule_id, schema)
         history = replace(history, lists=lists_ever(session, domain))
     report = backtest(history, rule, number, beside=beside, model=model)
@@ -91,16 +93,33 @@ def untried_drafts(session: Session, domain: str) -> tuple[tuple[str, int], ...]
     )
 
 
-def _deciding(session: Session, domain: str, but: str, schema: Schema) -> list[Rule]:
-    """The live version of every other rule."""
+def _deciding(session: Session, domain: str, but: str, schema: Schema) -> list[Tried]:
+    """The live version of everything else."""
     return [
-        _rule(session, domain, state.rule_id, number, schema)
+        _tried(session, domain, state.rule_id, number, schema)
         for state in rule_states(session, domain)
         for number, place in state.placements.items()
         if place.stage == "live" and state.rule_id != but
     ]
 
 
-def _rule(session: Session, domain: str, rule_id: str, version: int, schema: Schema) -> Rule:
-    text = get_version(session, domain, rule_id, version).source
-    return parse_rule(text, file=f"{rule_id} version {version}", schema=schema)
+def _tried(session: Session, domain: str, rule_id: str, number: int, schema: Schema) -> Tried:
+    version = get_version(session, domain, rule_id, number)
+    if version.kind == "rule":
+        return _rule(version, schema)
+    scenario = parse_scenario(version.source, file=name_of(version), schema=schema)
+    return CountedScenario(scenario, _rules_of(session, domain, scenario, schema))
+
+
+def _rules_of(session: Session, domain: str, scenario: Scenario, schema: Schema) -> dict[str, Rule]:
+    """The rules that a scenario names, as they decide now, or else as they were written last."""
+    versions = newest_versions(session, domain)
+    for state in rule_states(session, domain):
+        for number, place in state.placements.items():
+            if place.stage == "live":
+                versions[state.rule_id] = get_version(session, domain, state.rule_id, number)
+    return {name: _rule(versions[name], schema) for name in scenario.declaration.rules if name in versions}
+
+
+def _rule(version: RuleVersion, schema: Schema) -> Rule:
+    return parse_rule(version.source, file=name_of(version), schema=schema)

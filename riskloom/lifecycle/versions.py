@@ -1,19 +1,24 @@
-"""Versions of rules: what was written, by whom and when; a version's text never changes."""
+"""Versions of rules and scenarios: what was written, by whom and when; a version's text never changes."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from riskloom.errors import NotInLedgerError, RefusedStepError
+from riskloom.errors import CatalogError, NotInLedgerError, RefusedStepError
 from riskloom.ledger.desk import Desk, added, columns_of
-from riskloom.ledger.schema import RuleVersion
-from riskloom.lifecycle.stages import place_first
-from riskloom.rules import Schema, parse_rule
+from riskloom.ledger.schema import RuleKind, RuleVersion
+from riskloom.lifecycle.stages import place_first, rule_states
+from riskloom.rules import Schema, is_scenario, parse_rule, parse_scenario
+from riskloom.rules.declaration import RuleDeclaration, ScenarioDeclaration
+from riskloom.rules.document import Document, read_document
+
+Declared = TypeVar("Declared", RuleDeclaration, ScenarioDeclaration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,52 +31,53 @@ class Written:
 
 def write_version(desk: Desk, domain: str, source: str, *, file: str, schema: Schema, reason: str) -> Written:
     """
-    Keep a rule as a version, in the stage of a draft; text that the rule had before is that version, and adds nothing.
+    Keep a rule or a scenario as a version, in the stage of a draft; text that was kept before adds nothing.
 
     Args:
         desk: The author's.
-        domain: The rule's.
-        source: YAML, as of a file or as a person typed it.
+        domain: Whose it is.
+        source: YAML, as of a file or as a person typed it; with ``rules`` it is a scenario.
         file: What mistakes call it.
-        schema: What its condition may speak of.
+        schema: What conditions may speak of.
         reason: Why it was written.
 
     Raises:
-        CatalogError: It is no rule, or its examples do not hold; every mistake is listed.
-        RefusedStepError: Somebody else wrote a version of the rule at this moment.
+        CatalogError: It is neither, or does not hold beside what is there; every mistake is listed.
+        RefusedStepError: Somebody else wrote a version of it at this moment.
     """
-    rule = parse_rule(source, file=file, schema=schema)
     digest = hashlib.sha256(source.encode()).hexdigest()
-    versions = desk.session.scalars(_versions(domain, rule.id)).all()
-    for known in versions:
-        if known.digest == digest:
-            return Written(known, is_new=False)
-    number = max((known.version for known in versions), default=0) + 1
+    same = select(RuleVersion).where(RuleVersion.domain == domain, RuleVersion.digest == digest)
+    known = desk.session.scalars(same).first()
+    if known is not None:
+        return Written(known, is_new=False)
+    kind, name = _checked(desk.session, domain, read_document(source, file), schema)
+    numbers = select(func.max(RuleVersion.version)).where(RuleVersion.domain == domain, RuleVersion.rule_id == name)
+    number = (desk.session.scalar(numbers) or 0) + 1
     version = RuleVersion(
-        domain=domain, rule_id=rule.id, version=number, source=source, digest=digest, written_by=desk.actor,
+        domain=domain, rule_id=name, version=number, kind=kind, source=source, digest=digest, written_by=desk.actor,
         written_at=desk.at,
     )  # fmt: skip
     if not added(desk.session, version):
         raise RefusedStepError(
-            f"rule {rule.id}: version {number} was written by somebody else; look at it and try again"
+            f"{kind} {name}: version {number} was written by somebody else; look at it and try again"
         )
-    desk.audit("rule.written", version, f"{domain}/{rule.id}/{number}", before=None, after=columns_of(version))
+    desk.audit("rule.written", version, f"{domain}/{name}/{number}", before=None, after=columns_of(version))
     place_first(desk, version, reason=reason)
     return Written(version, is_new=True)
 
 
 def sync_versions(desk: Desk, domain: str, sources: Mapping[str, str], *, schema: Schema) -> tuple[RuleVersion, ...]:
     """
-    Keep the rules of files as versions; gives those that are new.
+    Keep the rules and scenarios of files as versions; gives those that are new.
 
     Args:
         desk: Of whoever answers for the files.
-        domain: Whose rules they are.
-        sources: Each file's text by its name.
+        domain: Whose they are.
+        sources: Each file's text by its name, rules before the scenarios that name them.
         schema: What conditions may speak of.
 
     Raises:
-        CatalogError: A file is no rule; nothing is kept then.
+        CatalogError: A file is neither; nothing is kept then.
     """
     written = [
         write_version(desk, domain, source, file=file, schema=schema, reason=f"as in {file}")
@@ -81,12 +87,67 @@ def sync_versions(desk: Desk, domain: str, sources: Mapping[str, str], *, schema
 
 
 def get_version(session: Session, domain: str, rule_id: str, version: int) -> RuleVersion:
-    """A version of a rule; raises NotInLedgerError."""
+    """A version of a rule or scenario; raises NotInLedgerError."""
     found = session.get(RuleVersion, (domain, rule_id, version))
     if found is None:
         raise NotInLedgerError("rule version", f"{domain}/{rule_id}/{version}")
     return found
 
 
-def _versions(domain: str, rule_id: str) -> Select[tuple[RuleVersion]]:
-    return select(RuleVersion).where(RuleVersion.domain == domain, RuleVersion.rule_id == rule_id)
+def declared_in(version: RuleVersion) -> RuleDeclaration | ScenarioDeclaration:
+    """What a version's text says of it; its condition and the rules that it names are not looked at again."""
+    document = read_document(version.source, name_of(version))
+    if version.kind == "scenario":
+        return document.validated(ScenarioDeclaration)
+    return document.validated(RuleDeclaration)
+
+
+def newest_versions(session: Session, domain: str) -> dict[str, RuleVersion]:
+    """Of each rule and scenario the newest version that is not retired, by id; those without one are not there."""
+    newest = {
+        state.rule_id: max(
+            (number for number, place in state.placements.items() if place.stage != "retired"), default=0
+        )
+        for state in rule_states(session, domain)
+    }
+    return {name: get_version(session, domain, name, number) for name, number in newest.items() if number}
+
+
+def _checked(session: Session, domain: str, document: Document, schema: Schema) -> tuple[RuleKind, str]:
+    """What a document is and how it is called, once all of it holds."""
+    newest = newest_versions(session, domain)
+    kind: RuleKind = "scenario" if is_scenario(document) else "rule"
+    if kind == "scenario":
+        rules = _declarations(newest, RuleDeclaration)
+        name = parse_scenario(document.text, file=document.file, schema=schema, rules=rules).id
+    else:
+        rule = parse_rule(document.text, file=document.file, schema=schema).declaration
+        name = rule.id
+        if rule.score is None:
+            _check_not_counted_on(name, document, _declarations(newest, ScenarioDeclaration))
+    kinds = select(RuleVersion.kind).where(RuleVersion.domain == domain, RuleVersion.rule_id == name).limit(1)
+    other = session.scalar(kinds)
+    if other not in {None, kind}:
+        raise CatalogError([document.mistake(("id",), f"an id that no {other} has", repr(name))])
+    return kind, name
+
+
+def _check_not_counted_on(name: str, document: Document, scenarios: Mapping[str, ScenarioDeclaration]) -> None:
+    counting = [scenario.id for scenario in scenarios.values() if name in scenario.rules]
+    if counting:
+        expected = f"a score, as {' and '.join(counting)} counts on it"
+        raise CatalogError([document.mistake(("outcome",), expected, "a rule that decides the outcome itself")])
+
+
+def _declarations(versions: Mapping[str, RuleVersion], kind: type[Declared]) -> dict[str, Declared]:
+    wanted: RuleKind = "rule" if kind is RuleDeclaration else "scenario"
+    return {
+        name: read_document(version.source, name_of(version)).validated(kind)
+        for name, version in versions.items()
+        if version.kind == wanted
+    }
+
+
+def name_of(version: RuleVersion) -> str:
+    """What mistakes in it are said to be of."""
+    return f"{version.rule_id} version {version.version}"

@@ -14,7 +14,7 @@ from riskloom.rules.document import Document, read_document
 from riskloom.rules.rule import Rule
 from riskloom.rules.schema import Schema, nearest
 from riskloom.rules.to_sql import Table, to_sql
-from riskloom.rules.tree import fields_of
+from riskloom.rules.tree import Node, fields_of
 from riskloom.sql import Parameters
 
 LevelName = Literal["alert", "interdiction"]
@@ -90,6 +90,10 @@ class CountedScenario:
         """What the conditions of its rules ask for."""
         asked = (name for rule in self._counted() for name in fields_of(rule.condition))
         return tuple(dict.fromkeys(asked))
+
+    def signs(self) -> tuple[Node, ...]:
+        """Conditions of which at least one holds wherever it comes to a level: those that bring points above zero."""
+        return tuple(rule.condition for rule in self._counted() if (rule.declaration.score or 0.0) > 0)
 
     def points_sql(self, table: Table, parameters: Parameters) -> str:
         """Its points as an SQL expression: a double, never null."""

@@ -68,8 +68,10 @@ class Decision(BaseModel):
     reasons: tuple[Reason, ...] = Field(
         description="What raised the score most, largest first; empty for the mildest outcome and for the safe one."
     )
-    rules_hit: tuple[RuleHit, ...] = Field(description="The rules that hit and have effect on this subject.")
-    shadow: Shadow | None = Field(description="What rules in shadow would have done; null where none of them hit.")
+    rules_hit: tuple[RuleHit, ...] = Field(
+        description="The rules and scenarios that hit and have effect on this subject."
+    )
+    shadow: Shadow | None = Field(description="What those in shadow would have done; null where none of them hit.")
     model_version: str
     policy_version: str = Field(description="A digest of the declared costs and outcomes that decided.")
     rules_version: str | None = Field(description="Of rules and lists in force; null where none were published.")

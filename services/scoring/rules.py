@@ -11,7 +11,7 @@ from typing import Literal
 import structlog
 
 from riskloom.errors import RiskloomError, SignatureError
-from riskloom.lifecycle.active import ActiveRule, ActiveRules, Judgement, Mark
+from riskloom.lifecycle.active import ActiveRule, ActiveRules, ActiveScenario, Judgement, Mark
 from riskloom.lifecycle.floods import FloodRequest, Shares
 from services.scoring.ports import Backend
 
@@ -73,12 +73,12 @@ class RulesInService:
         return self._stopped[domain]
 
     def count(self, domain: str, judgement: Judgement) -> None:
-        """Count which of the rules in effect hit; one that hits more than it may is stopped from now on."""
-        shares = self._shares[domain].add([hit.active.mark for hit in judgement.hits], judgement.spared)
-        for hit in judgement.hits:
-            share = shares[hit.active.mark]
-            if share > hit.active.max_share:
-                self._stop(domain, hit.active, share)
+        """Count which of the rules and scenarios in effect hit; what hits more than it may is stopped from now on."""
+        hit = [*(each.active for each in judgement.hits), *(each.active for each in judgement.scenarios)]
+        shares = self._shares[domain].add([active.mark for active in hit], judgement.spared)
+        for active in hit:
+            if (share := shares[active.mark]) > active.max_share:
+                self._stop(domain, active, share)
 
     async def refresh(self) -> None:
         """Say which rules were stopped, and take up what was published since."""
@@ -91,7 +91,7 @@ class RulesInService:
                 self._stamps[domain] = stamp
                 await self._renew(domain)
 
-    def _stop(self, domain: str, active: ActiveRule, share: float) -> None:
+    def _stop(self, domain: str, active: ActiveRule | ActiveScenario, share: float) -> None:
         name, version, step = active.mark
         self._stopped[domain].add(active.mark)
         self._unsaid.append(
@@ -141,6 +141,5 @@ class RulesInService:
 
     def _forget(self, domain: str, rules: ActiveRules) -> None:
         """What was counted of versions that are no more in the same place: it begins anew."""
-        marks = {active.mark for active in rules.rules}
-        self._stopped[domain] &= marks
-        self._shares[domain].keep(marks)
+        self._stopped[domain] &= rules.marks
+        self._shares[domain].keep(rules.marks)

@@ -20,11 +20,13 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 
 from riskloom.ledger import Outbox
+from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import open_database, reading, writing
 from riskloom.ledger.leases import hold, release
 from riskloom.ledger.records import Alerting
 from riskloom.ledger.schema import Alert, Decision, DecisionCount, Lease, OutboxFile
 from riskloom.ledger.shipping import Shipped, Shipper, Skipped
+from riskloom.ledger.triage import triage
 from tests.ledger.examples import DOMAIN, NOW, record
 
 ALERTING = {DOMAIN: Alerting(frozenset({"review"}), "amount")}
@@ -138,6 +140,26 @@ def test_outcomes_that_need_a_person_raise_alerts(ledger: Engine, tmp_path: Path
     assert alerts["d-0"].expected_loss == Decimal("3.125")
     assert alerts["d-5"].expected_loss == 0
     assert (alerts["d-0"].entity, alerts["d-0"].subject, alerts["d-0"].case_id) == ("e-0", "s-0", None)
+
+
+def test_a_scenario_raises_an_alert_whatever_the_outcome(ledger: Engine, tmp_path: Path) -> None:
+    """One that came to its alert; not a rule alone, nor a scenario in shadow. It joins the open case of its entity."""
+    hit = {"rule": "takeover", "version": 1, "stage": "live", "effect": "alert", "outcome": None}
+    reached = {**hit, "scenario": {"level": "alert", "threshold": 40, "rules": {"first": 40}}}
+    append(tmp_path, 5, entity="e")
+    append(tmp_path, 1, entity="e", rules_hit=[reached])
+    append(tmp_path, 2, entity="e", rules_hit=[{**hit, "scenario": None}])
+    append(tmp_path, 3, entity="e", shadow={"rules_hit": [reached], "outcome": "approve"})
+    append(tmp_path, 10, entity="e", rules_hit=[reached])
+    shipper(ledger, tmp_path).ship()
+    with reading(ledger) as session:
+        alerts = {alert.decision_id: alert.kind for alert in session.scalars(select(Alert))}
+    assert alerts == {"d-5": "decision", "d-1": "scenario", "d-10": "scenario"}
+    trail, ids = AuditTrail(b"k" * 32, tmp_path / "anchor.json"), iter(["c-1", "c-2", "c-3"])
+    triaged = triage(
+        ledger, trail, DOMAIN, sla=timedelta(hours=4), clock=lambda: NOW, new_id=lambda: next(ids)
+    )  # fmt: skip
+    assert (triaged.alerts, triaged.cases) == (3, 1)
 
 
 @pytest.mark.parametrize(

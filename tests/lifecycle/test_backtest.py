@@ -22,13 +22,24 @@ from riskloom.contracts import TableContract
 from riskloom.errors import FeatureError
 from riskloom.features import FeatureView, mart_path
 from riskloom.ledger.database import reading
-from riskloom.lifecycle.backtest import MODEL, backtest
-from riskloom.lifecycle.backtest_report import BacktestReport, markdown, wilson
+from riskloom.lifecycle.backtest import INTERDICTION, MODEL, backtest
+from riskloom.lifecycle.backtest_report import BacktestReport, Overlap, markdown, wilson
 from riskloom.lifecycle.history import History
 from riskloom.lifecycle.lists import add_member, open_list
 from riskloom.lifecycle.trials import backtests_of, try_version, untried_drafts
-from riskloom.rules import Evaluation, Facts, Member, MemberList, Rule, Schema, parse_rule
+from riskloom.rules import (
+    CountedScenario,
+    Evaluation,
+    Facts,
+    Member,
+    MemberList,
+    Rule,
+    Schema,
+    parse_rule,
+    parse_scenario,
+)
 from riskloom.rules.tree import Type
+from tests.lifecycle.test_scenarios import scenario, sign
 from tests.lifecycle.world import DOMAIN, Office, source
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -207,6 +218,52 @@ def test_the_figures_are_those_of_each_row(lab: Lab) -> None:
         assert overlap.only_rule == report.hits - both
         assert overlap.only_other == sum(each[index] for each in found) - both
     assert [overlap.name for overlap in report.overlaps] == ["second_rule", "third_rule"]
+
+
+def test_a_scenario_is_tried_as_a_rule_is(lab: Lab) -> None:
+    """It hits from its alert on; beside it stand what decides now and how many come to its interdiction."""
+    first = a_sign("event.amount > 200", "first_sign", 30)
+    second = a_sign("event.amount > 0 and coalesce(feature.count_1d, 9) >= 3", "second_sign", 20)
+    text = scenario("{first_sign: 1, second_sign: 1}", alert="{from: 20}", to=50)
+    tried = CountedScenario(
+        parse_scenario(text, file="typed", schema=SCHEMA), {"first_sign": first, "second_sign": second}
+    )
+    report = backtest(lab.history, tried, 2, beside=[first])
+    # row by row: an alert is either sign, an interdiction both
+    found = counted(
+        lab, rule("event.amount > 200 or (event.amount > 0 and coalesce(feature.count_1d, 9) >= 3)"), first, second
+    )
+    check(report, found)
+    assert (report.rule_id, report.version) == ("takeover", 2)
+    beside, interdiction = report.overlaps
+    assert (beside.name, beside.both) == ("first_sign", sum(each[2] for each in found))
+    both = sum(each[2] and each[3] for each in found)
+    assert 0 < both < report.hits
+    assert interdiction == Overlap(name=INTERDICTION, both=both, only_rule=report.hits - both, only_other=0)
+
+
+def test_a_scenario_is_tried_with_the_rules_that_decide(lab: Lab, sqlite_ledger: Engine, tmp_path: Path) -> None:
+    """Their live versions, and the newest of those that have none; the report stays beside the version."""
+    office = Office.over(sqlite_ledger, tmp_path)
+    office.go_live(sign("first_sign", 200))
+    office.write(sign("first_sign", 100_000))
+    office.write(sign("second_sign", 999_999))
+    office.write(sign("second_sign", 400))
+    office.write(scenario("{first_sign: 1, second_sign: 1}", to=60))
+    report = try_version(office.controls, lab.history, SCHEMA, "takeover", actor="author", backtest_id="b-1")
+    amounts = [row["amount"] for row in lab.rows]
+    assert report.hits == sum(amount > 200 for amount in amounts)
+    assert [(each.name, each.both) for each in report.overlaps] == [
+        ("first_sign", report.hits), (INTERDICTION, sum(amount > 400 for amount in amounts)),
+    ]  # fmt: skip
+    with reading(sqlite_ledger) as session:
+        assert len(backtests_of(session, DOMAIN, "takeover", 1)) == 1
+        assert ("takeover", 1) not in untried_drafts(session, DOMAIN)
+
+
+def a_sign(when: str, name: str, score: int) -> Rule:
+    """A rule that brings points."""
+    return parse_rule(source(name, when=when, effect=f"score: {score}"), file="typed", schema=SCHEMA)
 
 
 def test_the_model_is_asked_as_it_serves(lab: Lab) -> None:

@@ -22,17 +22,21 @@ from tests.ledger.examples import record
 from tests.lifecycle.world import DOMAIN, NOW, Office, source
 
 RULE = "large_amount"
-LOW = Criteria(time=timedelta(days=1), decisions=20, max_share=0.2, percent=5)
+LOW = Criteria(time=timedelta(days=1), decisions=20, percent=5)
 
 
 @pytest.fixture
 def office(sqlite_ledger: Engine, tmp_path: Path) -> Office:
     """An office with a rule in shadow, and 24 decisions of a day after: four of them were hit."""
-    office = Office.over(sqlite_ledger, tmp_path)
-    office.write(source())
+    return _office(sqlite_ledger, tmp_path, source())
+
+
+def _office(ledger: Engine, folder: Path, text: str) -> Office:
+    office = Office.over(ledger, folder)
+    office.write(text)
     office.move(RULE, 1, Placement("shadow"))
     rows = [decision(number) for number in range(25)]
-    with writing(sqlite_ledger) as session:
+    with writing(ledger) as session:
         session.execute(insert(Decision), rows)
         desk = Desk(session, office.controls.trail, "analyst", NOW + timedelta(hours=6))
         for subject, value in (("s-5", True), ("s-10", False), ("s-11", True)):
@@ -80,9 +84,18 @@ def test_enough_of_it_is_proposed_once(office: Office) -> None:
     [
         Criteria(time=timedelta(days=9), decisions=20),
         Criteria(time=timedelta(days=1), decisions=30),
-        Criteria(time=timedelta(days=1), decisions=20, max_share=0.1),
     ],
 )
-def test_too_little_or_too_much_is_not(office: Office, criteria: Criteria) -> None:
-    """Too short a time, too few decisions, too many hits."""
+def test_too_little_is_not(office: Office, criteria: Criteria) -> None:
+    """Too short a time, too few decisions."""
     assert propose_rollouts(office.controls, DOMAIN, criteria, new_id=lambda: "p") == ()
+
+
+@pytest.mark.parametrize(("max_share", "proposed"), [(0.1, 0), (0.17, 1)])
+def test_how_much_is_too_much_says_the_rule(
+    sqlite_ledger: Engine, tmp_path: Path, max_share: float, proposed: int
+) -> None:
+    """Four of 24 are more than a tenth, and less than 17 percent."""
+    text = source().replace("severity", f"max_share: {max_share}\nseverity")
+    office = _office(sqlite_ledger, tmp_path, text)
+    assert len(propose_rollouts(office.controls, DOMAIN, LOW, new_id=lambda: "p")) == proposed

@@ -39,7 +39,7 @@ id: {name}
 title: A rule of a test
 description: It does what the test needs, and no more.
 severity: low
-abuse_vector: none
+abuse_vector: card_testing
 owner: tests
 when: {when or f"not is_missing({column})"}
 {effect}
@@ -106,6 +106,7 @@ def test_a_forced_outcome_holds_whatever_the_score(world: World, domain: Domain)
     assert [hit["rule"] for hit in hard["rules_hit"]] == ["never_mind", "stop_it", "points"]
     assert hard["rules_hit"][1] == {
         "rule": "stop_it", "version": 1, "stage": "live", "effect": "force", "outcome": hardest, "points": None,
+        "scenario": None,
         "reasons": [
             {"expression": f"event.{domain.subject.key}", "operator": "==", "actual": "s-1", "bound": '"s-1"'}
         ],

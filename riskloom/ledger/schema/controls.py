@@ -12,6 +12,7 @@ from riskloom.ledger.schema.base import Base
 from riskloom.ledger.schema.cases import one_of
 
 ListKind = Literal["block", "allow", "watch"]
+RuleKind = Literal["rule", "scenario"]
 RuleStage = Literal["draft", "shadow", "rollout", "live", "retired"]
 
 
@@ -62,13 +63,14 @@ class ListEntry(Base):
 
 
 class RuleVersion(Base):
-    """A rule as it was written at one time; its text never changes."""
+    """A rule or a scenario as it was written at one time; its text never changes. The two share one space of names."""
 
     __tablename__ = "rule_versions"
 
     domain: Mapped[str] = mapped_column(primary_key=True)
     rule_id: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[RuleKind] = mapped_column(String, server_default="rule")
     source: Mapped[str]
     digest: Mapped[str]
     written_by: Mapped[str]

@@ -1,0 +1,16 @@
+"""Versions of scenarios beside those of rules."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Say of each version what it is; all that there are so far are rules. The way back is a backup."""
+    op.add_column("rule_versions", sa.Column("kind", sa.String(), nullable=False, server_default="rule"))
