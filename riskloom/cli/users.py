@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     users = typer.Typer(help="Say who may log in to the console.", no_args_is_help=True)
     users.command()(add)
+    users.command(name="role")(change_role)
     users.command()(disable)
     users.command(name="list")(show)
     app.add_typer(users, name="user")
@@ -49,12 +50,28 @@ def add(
     from riskloom.ledger.passwords import SALT_BYTES, hash_password  # noqa: PLC0415
     from riskloom.ledger.users import add_user  # noqa: PLC0415
 
-    checked = _role(role)
+    checked = _role(role, "--role")
     password = _read_password() if password_stdin else secrets.token_urlsafe(_GENERATED_BYTES)
     kept = hash_password(password, salt=secrets.token_bytes(SALT_BYTES))
     with writing(ledger_engine(load_settings())) as session:
         add_user(_desk(session), name, role=checked, password=kept)
     typer.echo(f"{name} may log in as {checked}" if password_stdin else password)
+
+
+def change_role(
+    name: Name,
+    role: Annotated[str, typer.Argument(help="analyst, lead or engineer.")],
+    *,
+    is_forced: Annotated[bool, typer.Option("--force", help="Also where no lead would be left.")] = False,
+) -> None:
+    """Let somebody do something else: they log in again, and have the new role then."""
+    from riskloom.ledger.database import writing  # noqa: PLC0415
+    from riskloom.ledger.users import set_role  # noqa: PLC0415
+
+    checked = _role(role, "ROLE")
+    with writing(ledger_engine(load_settings())) as session:
+        set_role(_desk(session), name, checked, is_forced=is_forced)
+    typer.echo(f"{name} is {checked} now")
 
 
 def disable(name: Name) -> None:
@@ -80,11 +97,11 @@ def show() -> None:
     Console().print(table)
 
 
-def _role(text: str) -> Role:
+def _role(text: str, option: str) -> Role:
     from riskloom.ledger.schema import Role as Known  # noqa: PLC0415
 
     if text not in get_args(Known):
-        raise ConfigError(f"--role: expected one of {', '.join(get_args(Known))}, found {text!r}")
+        raise ConfigError(f"{option}: expected one of {', '.join(get_args(Known))}, found {text!r}")
     return cast("Role", text)
 
 

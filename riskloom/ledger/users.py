@@ -61,6 +61,44 @@ def disable_user(desk: Desk, name: str) -> User:
     return user
 
 
+def set_role(desk: Desk, name: str, role: Role, *, is_forced: bool = False) -> User:
+    """
+    Let somebody do something else from now on; whoever is logged in by that name logs in again.
+
+    Cases that the user has stay theirs: a lead takes over what the new role cannot open.
+
+    Args:
+        desk: Who does it.
+        name: Of the user.
+        role: What the user may do then.
+        is_forced: Also where nobody would be left who leads.
+
+    Raises:
+        NotInLedgerError: There is no such user.
+        LedgerError: The user has the role, or is the last lead who may log in.
+    """
+    # Those who lead are locked as well: of two who stop at the same moment the second sees that the first did.
+    wanted = (User.name == name) | ((User.role == "lead") & User.disabled_at.is_(None))
+    statement = select(User).where(wanted).order_by(User.name).with_for_update()
+    found = {user.name: user for user in desk.session.scalars(statement.execution_options(populate_existing=True))}
+    if name not in found:
+        raise NotInLedgerError("user", name)
+    user = found[name]
+    if user.role == role:
+        raise LedgerError(f"user {name!r}: expected another role than {role}, which the user has")
+    leads = {each.name for each in found.values() if each.role == "lead" and each.disabled_at is None}
+    if leads == {name} and not is_forced:
+        raise LedgerError(
+            f"user {name!r}: expected another lead who may log in, found none; name one first, or force it"
+        )
+    before = columns_of(user)
+    user.role = role
+    desk.session.execute(delete(UserSession).where(UserSession.user_name == name))
+    desk.session.flush()
+    desk.audit("user.role_changed", user, name, before=before, after=columns_of(user))
+    return user
+
+
 def all_users(session: Session) -> Sequence[User]:
     """Every user there is or was, by name."""
     return session.scalars(select(User).order_by(User.name)).all()

@@ -72,6 +72,18 @@ def test_a_user_is_shut_out(home: Settings) -> None:
     assert user(home, "mila").disabled_at is not None
 
 
+def test_a_role_is_changed(home: Settings) -> None:
+    """The last lead keeps it, unless it is forced."""
+    run("user", "add", "mila", "--role", "analyst")
+    assert run("user", "role", "mila", "lead") == "mila is lead now\n"
+    with pytest.raises(LedgerError, match="or force it"):
+        run("user", "role", "mila", "engineer")
+    with pytest.raises(ConfigError, match="ROLE: expected one of analyst"):
+        run("user", "role", "mila", "king")
+    assert run("user", "role", "mila", "engineer", "--force") == "mila is engineer now\n"
+    assert user(home, "mila").role == "engineer"
+
+
 def test_the_service_starts_over_a_ledger_of_this_release(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without tables it says what to run; with them it is well, and shows the log-in."""
     monkeypatch.setenv("RISKLOOM_HOME", str(settings.home))

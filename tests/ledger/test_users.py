@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from riskloom.errors import LedgerError
+from riskloom.errors import LedgerError, NotInLedgerError
 from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk
-from riskloom.ledger.schema import User
+from riskloom.ledger.schema import AuditEvent, User
 from riskloom.ledger.sessions import (
     IDLE,
     LASTING,
@@ -26,7 +28,7 @@ from riskloom.ledger.sessions import (
     mark_seen,
     open_session,
 )
-from riskloom.ledger.users import add_user, all_users, disable_user
+from riskloom.ledger.users import add_user, all_users, disable_user, set_role
 from tests.ledger.examples import NOW
 
 
@@ -89,3 +91,53 @@ def test_names_are_taken_once(with_mila: Engine, trail: AuditTrail) -> None:
         assert [user.name for user in all_users(session)] == ["mila"]
         assert session.get_one(User, "mila").role == "analyst"
         assert find_session(session, "token", at=NOW) is None
+
+
+def test_a_role_is_changed(with_mila: Engine, trail: AuditTrail) -> None:
+    """The user logs in again to have it, and the chain says who had which before; the same role is no change."""
+    with writing(with_mila) as session:
+        desk = Desk(session, trail, "test", NOW)
+        assert set_role(desk, "mila", "lead").role == "lead"
+        with pytest.raises(LedgerError, match="expected another role than lead"):
+            set_role(desk, "mila", "lead")
+        with pytest.raises(NotInLedgerError):
+            set_role(desk, "nobody", "lead")
+    with reading(with_mila) as session:
+        assert find_session(session, "token", at=NOW) is None
+        assert session.scalars(select(AuditEvent.action)).all()[-1] == "user.role_changed"
+
+
+def test_somebody_leads(with_mila: Engine, trail: AuditTrail) -> None:
+    """The last lead who may log in stays one, unless it is forced; one who is shut out leads nobody."""
+    with writing(with_mila) as session:
+        desk = Desk(session, trail, "test", NOW)
+        set_role(desk, "mila", "lead")
+        add_user(desk, "tom", role="lead", password="kept")
+        disable_user(desk, "tom")
+        with pytest.raises(LedgerError, match="expected another lead"):
+            set_role(desk, "mila", "analyst")
+        set_role(desk, "tom", "engineer")
+        add_user(desk, "ada", role="lead", password="kept")
+        assert set_role(desk, "mila", "analyst").role == "analyst"
+        assert set_role(desk, "ada", "engineer", is_forced=True).role == "engineer"
+
+
+def test_two_leads_who_stop_at_the_same_moment(with_mila: Engine, trail: AuditTrail) -> None:
+    """The second of them is told that nobody else would be left."""
+    with writing(with_mila) as session:
+        desk = Desk(session, trail, "test", NOW)
+        set_role(desk, "mila", "lead")
+        add_user(desk, "tom", role="lead", password="kept")
+    barrier = Barrier(2)
+
+    def stop(name: str) -> bool:
+        barrier.wait()
+        try:
+            with writing(with_mila) as session:
+                set_role(Desk(session, trail, name, NOW), name, "analyst")
+        except LedgerError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(stop, ("mila", "tom"))) == [False, True]
