@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 
-from services.console.guard import route
+from services.console.guard import missing_page, route
 from services.console.headers import SafeHeaders
 from services.console.rendering import prepare
 from services.console.routes import GRANTS
@@ -14,7 +14,7 @@ from services.console.visit import Console
 def create_app(console: Console) -> Starlette:
     """Put the application together; the ledger is not opened before the first request."""
     prepare()
-    app = Starlette(routes=[route(grant, console) for grant in GRANTS])
+    app = Starlette(routes=[route(grant, console) for grant in GRANTS], exception_handlers={404: missing_page(console)})
     app.router.redirect_slashes = False  # a redirect would be sent to whatever host the caller names
     app.add_middleware(SafeHeaders)
     return app

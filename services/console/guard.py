@@ -10,12 +10,13 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from riskloom.errors import NotInLedgerError, RiskloomError
@@ -31,6 +32,7 @@ CSRF_FIELD = "csrf"
 _LONGEST_FORM = 64 * 1024  # bytes
 _MOST_FIELDS = 60
 _SAFE = {"GET", "HEAD"}
+_FILES = "/static/"
 _OUR_OWN = {"same-origin", "none"}
 
 
@@ -60,12 +62,30 @@ def route(grant: Grant, console: Console) -> Route:
 def _guarded(grant: Grant, console: Console) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         form = {} if request.method in _SAFE else await _read_form(request)
-        return await run_in_threadpool(_answer, grant, console, request, form)
+        return await run_in_threadpool(_answer, console, request, form, partial(_admitted, grant))
 
     return endpoint
 
 
-def _answer(grant: Grant, console: Console, request: Request, form: Mapping[str, str]) -> Response:
+def missing_page(console: Console) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """The answer to an address that is none: the page that says so, to whoever asks; plain for what is no page."""
+
+    def answer(request: Request) -> Response:
+        if request.url.path.startswith(_FILES):
+            return PlainTextResponse("no such file\n", status_code=404)
+        return _answer(console, request, {}, _nothing_here)
+
+    async def endpoint(request: Request, _: Exception) -> Response:
+        return await run_in_threadpool(answer, request)
+
+    return endpoint
+
+
+def _nothing_here(visit: Visit) -> Response:
+    return problems.missing(visit, "there is nothing at this address")
+
+
+def _answer(console: Console, request: Request, form: Mapping[str, str], make: Handler) -> Response:
     at = console.clock()
     token = request.cookies.get(SESSION_COOKIE, "")
     user = _find(console, token, at) if token else None
@@ -73,7 +93,7 @@ def _answer(grant: Grant, console: Console, request: Request, form: Mapping[str,
     if is_passing:
         token = request.cookies.get(PASSING_COOKIE) or console.new_token()
     visit = Visit(console, request, at, token, user, form)
-    response = _admitted(grant, visit)
+    response = make(visit)
     if is_passing and PASSING_COOKIE not in request.cookies:
         set_cookie(response, request, PASSING_COOKIE, token)
     return response

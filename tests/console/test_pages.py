@@ -115,6 +115,21 @@ def test_what_is_not_there_is_said_to_be(world: World) -> None:
             assert client.get(path).status_code == 404, path
 
 
+def test_an_unknown_address_has_a_page(world: World) -> None:
+    """To whoever is logged in with the way back, to others with the log-in, whatever is sent; a file has a line."""
+    with world.visitor("ana") as ana, world.visitor() as stranger:
+        for client, way in ((ana, '<a href="/">Overview</a>'), (stranger, '<a href="/login">Log in</a>')):
+            for answer in (client.get("/nowhere"), client.get("/queue/"), client.post("/nowhere", data={"text": "x"})):
+                assert answer.status_code == 404
+                assert "There is nothing at this address." in answer.text
+                assert way in answer.text
+                assert "frame-ancestors" in answer.headers["content-security-policy"]
+            for path in ("/static/none.css", "/static/a/b"):
+                assert client.get(path).text == "no such file\n"
+        assert "Queue</a>" in ana.get("/nowhere").text
+        assert "Queue</a>" not in stranger.get("/nowhere").text
+
+
 def test_every_declared_rule_can_be_read(world: World) -> None:
     """Of each domain: condition, owner, examples."""
     with world.visitor("eve") as client:

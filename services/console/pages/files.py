@@ -6,7 +6,6 @@ from sqlalchemy import select
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from riskloom.ledger.database import reading
-from services.console.pages import problems
 from services.console.rendering import FOLDER
 from services.console.visit import Visit
 
@@ -23,7 +22,7 @@ def static(visit: Visit) -> Response:
     """One of the files; nothing else of the folder."""
     name = visit.path("name")
     if name not in FILES:
-        return problems.missing(visit, "no such file")
+        return PlainTextResponse("no such file\n", status_code=404)
     return FileResponse(
         FOLDER / "static" / name, media_type=FILES[name], headers={"Cache-Control": "public, max-age=3600"}
     )
