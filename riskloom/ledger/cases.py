@@ -64,6 +64,33 @@ def claim(desk: Desk, case_id: str, *, version: int) -> Case:
     return case
 
 
+def take_over(desk: Desk, case_id: str, *, version: int, reason: str) -> Case:
+    """
+    Take a case that somebody else has, and who may be ill or gone; whoever had it is refused from then on.
+
+    Args:
+        desk: Of somebody who may: the ledger does not know who does.
+        case_id: Which.
+        version: The one that was seen; who gave it back or took it over meanwhile is told of.
+        reason: Why, for the timeline.
+
+    Raises:
+        RefusedStepError: It is nobody's or one's own, it is closed, or there is no reason.
+        StaleError: It has changed since it was seen.
+    """
+    if not reason.strip():
+        raise RefusedStepError(f"case {case_id}: reason: expected why, found nothing")
+    case = take_case(desk, case_id, version=version, is_exclusive=False)
+    holder = case.assignee
+    if holder in {None, desk.actor}:
+        found = "nobody's" if holder is None else "your own"
+        raise RefusedStepError(f"case {case_id}: expected one that somebody else has, found it {found}")
+    before = columns_of(case)
+    case.assignee, case.claimed_at, case.state, case.snoozed_until = desk.actor, desk.at, "claimed", None
+    step(desk, case, "taken_over", {"from": holder, "reason": reason}, before=before)
+    return case
+
+
 def release(desk: Desk, case_id: str, *, version: int) -> Case:
     """Give one's case back to the queue."""
     case = take_case(desk, case_id, version=version, is_exclusive=True)

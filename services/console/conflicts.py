@@ -16,6 +16,7 @@ _SENTENCES = {
     "opened": "opened the case",
     "alert_added": "added an alert",
     "claimed": "took the case",
+    "taken_over": "took the case over",
     "released": "gave the case back",
     "snoozed": "put the case away",
     "escalated": "handed the case up",
@@ -63,7 +64,7 @@ def explain(session: Session, case_id: str, error: LedgerError, typed: Mapping[s
     if isinstance(error, TakenError):
         title = f"{error.assignee} is working on this case."
         advice = f"You can write a note or link cases meanwhile. Ask {error.assignee} to give it back, or take another."
-        return Notice(title, _steps(session, case_id, ("claimed",))[-1:], advice, typed)
+        return Notice(title, _steps(session, case_id, ("claimed", "taken_over"))[-1:], advice, typed)
     if isinstance(error, StaleError):
         title = "The case has changed since you opened this page, so nothing was done."
         advice = "Below it is as it is now. Look at what is new, then send your step again."

@@ -29,6 +29,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant("/queue", "GET", queue.show, _CASE_WORK),
     Grant("/cases/{case_id}", "GET", cases.show, _CASE_WORK),
     Grant("/cases/{case_id}/claim", "POST", steps.claim, _CASE_WORK),
+    Grant("/cases/{case_id}/take-over", "POST", steps.take_over, _LEAD),
     Grant("/cases/{case_id}/release", "POST", steps.release, _CASE_WORK),
     Grant("/cases/{case_id}/snooze", "POST", steps.snooze, _CASE_WORK),
     Grant("/cases/{case_id}/escalate", "POST", steps.escalate, _CASE_WORK),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
-from riskloom.ledger.database import reading
-from riskloom.ledger.schema import Alert, Case, Label, Note
+from riskloom.ledger.database import reading, writing
+from riskloom.ledger.schema import Alert, Case, Decision, Label, Note
 from services.console.dossier import finding
 from services.console.verdict_form import PREFIX, detail_fields
 from tests.console.world import DOMAINS, World, forms
@@ -78,6 +78,51 @@ def test_two_who_take_the_same_case(world: World) -> None:
         assert "Ask ana to give it back" in answer.text
         assert world.case(case.case_id).assignee == "ana"
         assert send(ben, case, "note", text="seen this before") == 303
+
+
+def test_a_lead_takes_a_case_over(world: World) -> None:
+    """With a reason, which whoever had it reads at the next step; what was typed there is kept. Analysts cannot."""
+    case = world.cases(FIRST)[0]
+    path = f"/cases/{case.case_id}/take-over"
+    with world.visitor("ana") as ana, world.visitor("lea") as lea, world.visitor("ben") as ben:
+        assert path not in lea.get(f"/cases/{case.case_id}").text, "it is nobody's yet"
+        assert send(ana, case, "claim") == 303
+        theirs = forms(ana.get(f"/cases/{case.case_id}").text)[f"/cases/{case.case_id}/verdict"]
+        assert path not in ben.get(f"/cases/{case.case_id}").text
+        assert send(lea, case, "take-over", reason=" ") == 422
+        stale = forms(lea.get(f"/cases/{case.case_id}").text)[path]
+        assert send(lea, case, "take-over", reason="ana is ill") == 303
+        answer = ana.post(f"/cases/{case.case_id}/verdict", data={**theirs, **verdict_of(FIRST, reason="half a day")})
+        assert answer.status_code == 409
+        assert "lea is working on this case." in answer.text
+        assert "<strong>lea</strong> took the case over: “ana is ill”" in answer.text
+        assert "half a day</textarea>" in answer.text
+        assert lea.post(path, data={**stale, "reason": "again"}).status_code == 409
+        assert send(lea, case, "verdict", **verdict_of(FIRST)) == 303
+    assert world.case(case.case_id).assignee == "lea"
+
+
+def test_the_rules_that_hit_are_shown(world: World) -> None:
+    """With what each did; of a scenario its points and who brought them."""
+    case = world.cases(FIRST)[0]
+    hits = [
+        {"rule": "first_rule", "version": 2, "stage": "rollout", "effect": "score", "outcome": None, "points": 40.0},
+        {"rule": "second_rule", "version": 1, "stage": "live", "effect": "forbid", "outcome": "block", "points": None},
+        {"rule": "several_signs", "version": 1, "stage": "live", "effect": "alert", "outcome": None, "points": 40.0,
+         "scenario": {"level": "alert", "threshold": 30.0, "rules": {"first_rule": 40.0}}},
+    ]  # fmt: skip
+    with writing(world.engine) as session:
+        of_case = select(Alert.decision_id).where(Alert.case_id == case.case_id)
+        session.execute(update(Decision).where(Decision.decision_id.in_(of_case)).values(rules_hit=hits))
+        decision_id = session.scalars(of_case).first()
+    with world.visitor("ana") as client:
+        for path in (f"/cases/{case.case_id}", f"/decisions/{decision_id}"):
+            text = " ".join(client.get(path).text.split())
+            assert f"/rules/{FIRST}/first_rule" in text
+            assert "version 2, rollout: +40 points" in text
+            assert "forbids block" in text
+            assert "<strong>several signs</strong>" in text
+            assert "40 points (first rule +40), alert from 30" in text
 
 
 def test_a_stale_page_tells_what_changed_and_keeps_what_was_typed(world: World) -> None:

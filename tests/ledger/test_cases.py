@@ -22,7 +22,7 @@ from riskloom.errors import (
     TakenError,
 )
 from riskloom.ledger.audit import AuditTrail
-from riskloom.ledger.cases import add_note, claim, escalate, link, merge, open_case, release, snooze
+from riskloom.ledger.cases import add_note, claim, escalate, link, merge, open_case, release, snooze, take_over
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.labels import give_verdict, state_label, withdraw_label
@@ -278,6 +278,52 @@ def test_a_verdict_sent_twice_is_given_once(office: Office) -> None:
         verdict(desk, is_positive=False)
     with pytest.raises(StaleError, match="decided by ada"), office.desk() as desk:
         verdict(desk, key="k-2")
+
+
+def test_a_case_is_taken_over(office: Office) -> None:
+    """Whoever had it is refused from then on, also with a verdict under way; the timeline says from whom and why."""
+    office.opened("c-1")
+    with office.desk("bob") as desk:
+        claim(desk, "c-1", version=1)
+    with office.desk("bob", minutes=1) as desk:
+        snooze(desk, "c-1", version=2, until=NOW + timedelta(days=1), reason="later")
+    with office.desk("lea", minutes=2) as desk:
+        case = take_over(desk, "c-1", version=3, reason="bob is ill")
+        assert (case.assignee, case.claimed_at, case.state, case.snoozed_until) == ("lea", desk.at, "claimed", None)
+    for run in (lambda desk: verdict(desk, version=3), lambda desk: release(desk, "c-1", version=4)):
+        with pytest.raises(TakenError, match="taken by lea"), office.desk("bob", minutes=3) as desk:
+            run(desk)
+    assert office.count(Label) == 0
+    assert office.timeline("c-1")[-1][0] == 4
+    with reading(office.engine) as session:
+        event = session.scalars(select(CaseEvent).order_by(CaseEvent.version.desc()).limit(1)).one()
+        audited = session.scalars(select(AuditEvent.action).order_by(AuditEvent.sequence)).all()[-1]
+    assert (event.action, event.details, audited) == (
+        "taken_over", {"from": "bob", "reason": "bob is ill"}, "case.taken_over",
+    )  # fmt: skip
+
+
+def test_taking_over_is_of_what_was_seen(office: Office) -> None:
+    """Two who do it at once, a case that was given back or closed meanwhile, one's own, or without a reason."""
+    office.opened("c-1")
+    with pytest.raises(RefusedStepError, match="nobody's"), office.desk("lea") as desk:
+        take_over(desk, "c-1", version=1, reason="bob is ill")
+    with office.desk("bob") as desk:
+        claim(desk, "c-1", version=1)
+    with pytest.raises(RefusedStepError, match="reason: expected why"), office.desk("lea") as desk:
+        take_over(desk, "c-1", version=2, reason=" ")
+    with pytest.raises(StaleError), office.desk("lea") as desk:
+        take_over(desk, "c-1", version=1, reason="bob is ill")
+    with office.desk("lea") as desk:
+        take_over(desk, "c-1", version=2, reason="bob is ill")
+    with pytest.raises(StaleError, match="taken_over by lea"), office.desk("lou") as desk:
+        take_over(desk, "c-1", version=2, reason="bob is ill")
+    with pytest.raises(RefusedStepError, match="your own"), office.desk("lea") as desk:
+        take_over(desk, "c-1", version=3, reason="bob is ill")
+    with office.desk("lea") as desk:
+        verdict(desk, version=3)
+    with pytest.raises(RefusedStepError, match="open case"), office.desk("lou") as desk:
+        take_over(desk, "c-1", version=4, reason="lea is ill")
 
 
 def test_a_refused_verdict_may_be_sent_again(office: Office) -> None:

@@ -18,6 +18,7 @@ from services.console.visit import Visit
 #: What is said after a step, by the word in the address: nothing else can be put on the page by a link.
 DONE = {
     "claimed": "The case is yours.",
+    "taken_over": "The case is yours now; whoever had it is told at the next step.",
     "released": "The case is back in the queue.",
     "snoozed": "The case is put away until then.",
     "escalated": "The case is handed up.",
@@ -76,6 +77,7 @@ def page(
         finding=finding(domain),
         fields=fields,
         may_act=may_act(visit, case),
+        may_take_over=may_take_over(visit, case),
         notice=notice,
         wrong=wrong or {},
         typed=defaultdict(str, visit.form if notice or wrong else {}),
@@ -83,6 +85,11 @@ def page(
         key=console.new_id(),
         snoozes=SNOOZES,
     )
+
+
+def may_take_over(visit: Visit, case: Case) -> bool:
+    """Whether somebody else has the case, and the visitor leads."""
+    return visit.who.role == "lead" and case.closed_at is None and case.assignee not in {None, visit.who.name}
 
 
 def may_act(visit: Visit, case: Case) -> bool:

@@ -37,6 +37,17 @@ def claim(visit: Visit) -> Response:
     return _do(visit, lambda desk, case: cases.claim(desk, case, version=_version(visit)), done="claimed")
 
 
+def take_over(visit: Visit) -> Response:
+    """Take the case from who has it."""
+    if not (reason := visit.form.get("reason", "").strip()):
+        return _incomplete(visit, "take_over.reason", "Say why: whoever has the case wants to know.")
+    return _do(
+        visit,
+        lambda desk, case: cases.take_over(desk, case, version=_version(visit), reason=reason),
+        done="taken_over",
+    )
+
+
 def release(visit: Visit) -> Response:
     """Give the case back."""
     return _do(visit, lambda desk, case: cases.release(desk, case, version=_version(visit)), done="released")
