@@ -176,6 +176,7 @@ def shipper(settings: Settings, domains: Mapping[str, Domain]) -> Shipper:
         holder=f"{host}:{os.getpid()}",
         clock=lambda: datetime.now(UTC),
         alerting=alerting,
+        related={name: domain.subject.related for name, domain in domains.items()},
     )
 
 

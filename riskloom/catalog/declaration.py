@@ -30,6 +30,9 @@ class Subject(_Section):
     event_table: str
     amount: str = Field(description="Column with the amount at stake, in the domain's currency.")
     group: str = Field(description="Column whose values are ranked for precision at k: a card, an account.")
+    related: tuple[str, ...] = Field(
+        default=(), description="Text columns by whose values groups belong together: a device, an address."
+    )
 
 
 class Label(_Section):

@@ -123,6 +123,8 @@ def _table_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
         yield from _column_misfit(events, "subject.key", subject.key, {"string"})
         yield from _column_misfit(events, "subject.group", subject.group, {"string"})
         yield from _column_misfit(events, "subject.amount", subject.amount, {"double", "decimal"})
+        for name in subject.related:
+            yield from _column_misfit(events, "subject.related", name, {"string"})
         if events.key != (subject.key,):
             yield "subject.key", f"the key of {events.name} ({', '.join(events.key)})", repr(subject.key)
     if labels is None:

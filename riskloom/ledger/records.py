@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
@@ -112,6 +113,26 @@ def alert_row(decision: Row, alerting: Alerting) -> Row:
     }
 
 
+def entity_values(decisions: Iterable[Row], columns: Mapping[str, Sequence[str]]) -> list[Row]:
+    """
+    With which values entities were seen, and in how many decisions; nothing of what is missing or no key.
+
+    Args:
+        decisions: As :func:`decision_row` gives them.
+        columns: Of the events by domain: those by whose values subjects belong together.
+    """
+    seen = Counter(
+        (row["domain"], name, value, row["entity"])
+        for row in decisions
+        for name in columns.get(row["domain"], ())
+        if row["entity"] is not None and _is_key(value := row["event"].get(name))
+    )
+    return [
+        {"domain": domain, "name": name, "value": value, "entity": entity, "decisions": count}
+        for (domain, name, value, entity), count in sorted(seen.items())  # so that no two shippers wait for each other
+    ]
+
+
 def _came_to_a_level(decision: Row) -> bool:
     """Whether a scenario with effect came to its alert or further."""
     return any(isinstance(hit, dict) and hit.get("scenario") for hit in decision["rules_hit"])
@@ -141,9 +162,13 @@ def _number(record: Mapping[str, Any], key: str) -> float | None:
 
 def _key(record: Mapping[str, Any], key: str, default: object = None) -> str:
     value = record.get(key, default)
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_KEY or _UNSTORABLE.search(value):
+    if not isinstance(value, str) or not _is_key(value):
         raise LedgerError(f"{key}: expected a text of 1 to {_LONGEST_KEY} characters that UTF-8 can say")
     return value
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_KEY and not _UNSTORABLE.search(value)
 
 
 def _optional_key(record: Mapping[str, Any], key: str) -> str | None:

@@ -27,14 +27,15 @@ from riskloom.ledger.conflicts import insert_or_add, insert_or_ignore
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.leases import hold, release
 from riskloom.ledger.outbox import SUFFIX
-from riskloom.ledger.records import Alerting, Row, alert_row, decision_row
-from riskloom.ledger.schema import Alert, Decision, DecisionCount, OutboxFile
+from riskloom.ledger.records import Alerting, Row, alert_row, decision_row, entity_values
+from riskloom.ledger.schema import Alert, Decision, DecisionCount, EntityValue, OutboxFile
 
 BATCH = 1000
 LEASE = timedelta(seconds=30)
 _CHUNK = 4_000_000  # bytes; a line that does not end within them is no decision
 _UNKNOWN = (0, 0)  # inode and offset of a file that was never shipped
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})-\d+" + re.escape(SUFFIX))
+_UNRELATED: Mapping[str, Sequence[str]] = {}
 _log = logging.getLogger(__name__)
 
 
@@ -100,6 +101,7 @@ class Shipper:
         holder: Names this process among the shippers.
         clock: The time, timezone-aware.
         alerting: Which decisions raise alerts, by domain.
+        related: By domain the columns of events by whose values subjects belong together.
         batch: Decisions in one transaction.
         on_skipped: Told each line that is no decision, once it is passed over for good.
     """
@@ -113,6 +115,7 @@ class Shipper:
         holder: str,
         clock: Callable[[], datetime],
         alerting: Mapping[str, Alerting],
+        related: Mapping[str, Sequence[str]] = _UNRELATED,
         batch: int = BATCH,
         on_skipped: Callable[[Skipped], None] = log_skipped,
     ) -> None:
@@ -122,6 +125,7 @@ class Shipper:
         self._holder = holder
         self._clock = clock
         self._alerting = alerting
+        self._related = related
         self._batch = batch
         self._on_skipped = on_skipped
 
@@ -224,6 +228,8 @@ class Shipper:
         named = ({"domain": domain, "day": day, "outcome": outcome} for domain, day, outcome in counts)
         grown = [{**key, "decisions": count} for key, count in zip(named, counts.values(), strict=True)]
         insert_or_add(session, DecisionCount, grown, "decisions")
+        if seen := entity_values(rows, self._related):
+            insert_or_add(session, EntityValue, seen, "decisions")
         alerting = ((row, self._alerting.get(row["domain"])) for row in rows)
         alerts = [alert_row(row, declared) for row, declared in alerting if declared and declared.concerns(row)]
         if alerts:

@@ -15,7 +15,7 @@ from riskloom.ledger import queries as ask
 from riskloom.ledger.schema import Case, CaseEvent, Decision, Label
 from services.console.conflicts import sentence
 from services.console.population import Populations, Standing, standing
-from services.console.relations import MOST_SUBJECTS, Relations, draw, find_shared
+from services.console.relations import Relations, draw, find_related
 
 _MOST_DECISIONS = 50
 _MOST_MOMENTS = 60
@@ -112,7 +112,7 @@ def read_dossier(
     labels = tuple(session.scalars(select(Label).where(Label.case_id == case_id).order_by(Label.observed_at.desc())))
     subjects = _ranked(file, decisions, domains[case.domain])
     known = populations.of(session, case.domain, at=at) if shown is not None else {}
-    shared = find_shared(session, case, list(subjects)[:MOST_SUBJECTS], domains)
+    shared = find_related(session, case, subjects=list(subjects), decisions=decisions, domains=domains)
     return Dossier(
         file=file,
         decisions=decisions,

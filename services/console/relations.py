@@ -1,4 +1,4 @@
-"""Whom a case's entity has to do with: subjects, others who share one of them, and linked cases; as a picture."""
+"""Whom a case's entity has to do with: subjects, others who share one or its values, linked cases; as a picture."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from riskloom.catalog import Domain
-from riskloom.ledger.schema import Case, Decision
+from riskloom.ledger.schema import Case, Decision, EntityValue
 
 #: More would not be read; the lists of decisions have all.
 MOST_SUBJECTS, MOST_OTHERS = 10, 10
+#: A value that more share says nothing: a large shop, the network of a telephone company.
+MOST_SHARING = 20
+_MOST_VALUES = 20
 _COLUMNS = (95.0, 300.0, 505.0, 710.0)  # middles: linked cases, the entity, its subjects, others
 _BOX_WIDTH, _BOX_HEIGHT, _ROW = 168.0, 26.0, 36.0
 _TOP = 26.0
@@ -60,22 +63,51 @@ class Relations:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Another entity that a subject of the case was decided for, in any domain."""
+    """
+    Another entity that a subject of the case was decided for, in any domain, or that shares a value with one.
+
+    Attributes:
+        domain: Of the other entity.
+        entity: Which.
+        subject: The case's, by which they belong together; empty where it is the entity itself, in another domain.
+        by: The column and value that they share; None where it is the subject.
+    """
 
     domain: str
     entity: str
     subject: str
+    by: tuple[str, str] | None = None
 
 
-def find_shared(session: Session, case: Case, subjects: Sequence[str], domains: Iterable[str]) -> list[Shared]:
+def find_related(
+    session: Session,
+    case: Case,
+    *,
+    subjects: Sequence[str],
+    decisions: Sequence[Decision],
+    domains: Mapping[str, Domain],
+) -> list[Shared]:
     """
-    Other entities with a decision about one of the subjects, and domains in which the same entity is known.
+    Other entities that a case's entity has to do with, each once.
 
     Args:
         session: Of a reading transaction.
         case: Whose entity is not another.
-        subjects: Keys, at most some dozens.
-        domains: In which to look; each look runs along an index.
+        subjects: The case's, newest first.
+        decisions: The case's, newest first.
+        domains: In which to look.
+    """
+    sharing = _find_sharing(session, case, decisions[:MOST_SUBJECTS], domains[case.domain])
+    shared = _find_shared(session, case, subjects[:MOST_SUBJECTS], domains)
+    found = {(each.domain, each.entity): each for each in (*sharing, *shared)}
+    return list(found.values())[:MOST_OTHERS]
+
+
+def _find_shared(session: Session, case: Case, subjects: Sequence[str], domains: Iterable[str]) -> list[Shared]:
+    """
+    Other entities with a decision about one of the subjects, and domains in which the same entity is known.
+
+    Each look runs along an index.
     """
     found: dict[tuple[str, str], Shared] = {}
     for domain in domains:
@@ -88,7 +120,27 @@ def find_shared(session: Session, case: Case, subjects: Sequence[str], domains: 
         same = select(Decision.subject).where(Decision.domain == domain, Decision.entity == case.entity).limit(1)
         if domain != case.domain and session.scalar(same) is not None:
             found.setdefault((domain, case.entity), Shared(domain, case.entity, ""))
-    return list(found.values())[:MOST_OTHERS]
+    return list(found.values())
+
+
+def _find_sharing(session: Session, case: Case, decisions: Sequence[Decision], domain: Domain) -> list[Shared]:
+    """Other entities of the domain that were seen with a value of the decisions, such as a device."""
+    values: dict[tuple[str, str], str] = {}
+    for decision in decisions:
+        for name in domain.subject.related:
+            if isinstance(value := decision.event.get(name), str):
+                values.setdefault((name, value), decision.subject)
+    found: dict[str, Shared] = {}
+    for (name, value), subject in list(values.items())[:_MOST_VALUES]:
+        sharing = select(EntityValue.entity).where(
+            EntityValue.domain == domain.name, EntityValue.name == name, EntityValue.value == value
+        )
+        entities = session.scalars(sharing.order_by(EntityValue.entity).limit(MOST_SHARING + 1)).all()
+        if len(entities) <= MOST_SHARING:
+            for entity in entities:
+                if entity != case.entity:
+                    found.setdefault(entity, Shared(domain.name, entity, subject, (name, value)))
+    return list(found.values())
 
 
 def draw(
@@ -105,7 +157,7 @@ def draw(
     Args:
         case: In the middle.
         subjects: The entity's subjects to the rank of their outcome, newest first.
-        shared: See :func:`find_shared`.
+        shared: See :func:`find_related`.
         linked: Cases that somebody linked, with the kind of the link.
         domains: For the names of what is scored.
     """
@@ -150,6 +202,8 @@ def _columns(
     others = []
     for each in shared:
         title = f"{domains[each.domain].subject.group} {each.entity} in {domains[each.domain].title}"
+        if each.by is not None:
+            title += f", with the same {each.by[0].replace('_', ' ')} {each.by[1]}"
         link = _decisions(each.domain, entity=each.entity)
         others.append(_Box(f"o {each.domain} {each.entity}", each.entity, "other", title, link))
     return cases, middle, scored, others

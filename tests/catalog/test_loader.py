@@ -87,6 +87,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(domains: Path, edit: Edit) -
             "a column of payments__transactions (tr",
         ),
         ('group = "customer_id"', 'group = "observed_at"', "subject.group", "a column of type string"),
+        ('related = ["device_id"', 'related = ["device"', "subject.related", "a column of payments__transactions (tr"),
         (
             '"payments__chargebacks"',
             '"payments__refunds"',

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from starlette.testclient import TestClient
 
 from riskloom.ledger.database import reading, writing
-from riskloom.ledger.schema import Alert, Case, Decision, Label, Note
+from riskloom.ledger.schema import Alert, Case, Decision, EntityValue, Label, Note
 from services.console.dossier import finding
+from services.console.relations import MOST_SHARING
 from services.console.verdict_form import PREFIX, detail_fields
 from tests.console.world import DOMAINS, World, forms
 
@@ -237,6 +238,28 @@ def test_linked_cases_show_each_other_and_merge(world: World) -> None:
         assert send(client, first, "merge") == 303
         assert world.case(second.case_id).merged_into == first.case_id
         assert send(client, first, "link", other="nobody", kind="related") == 404
+
+
+@pytest.mark.parametrize("domain", [name for name, declared in DOMAINS.items() if declared.subject.related])
+def test_whoever_shares_a_value_is_in_the_picture(world: World, domain: str) -> None:
+    """By the domain's declared columns, with what is shared in words; what very many share is left out."""
+    case = world.cases(domain)[0]
+    name = DOMAINS[domain].subject.related[0]
+    with writing(world.engine) as session:
+        of_case = select(Alert.decision_id).where(Alert.case_id == case.case_id)
+        decisions = session.scalars(select(Decision).where(Decision.decision_id.in_(of_case))).all()
+        for decision in decisions:
+            decision.event = {**decision.event, name: "common" if decision is decisions[0] else "shared-7"}
+        seen = [("shared-7", case.entity), ("shared-7", "neighbour"), ("other-8", "stranger")]
+        seen += [("common", f"anybody-{number}") for number in range(MOST_SHARING + 1)]
+        rows = [{"domain": domain, "name": name, "value": value, "entity": who, "decisions": 1} for value, who in seen]
+        session.execute(insert(EntityValue), rows)
+    with world.visitor("ana") as client:
+        text = client.get(f"/cases/{case.case_id}").text
+    assert f"neighbour in {DOMAINS[domain].title}, with the same {name.replace('_', ' ')} shared-7" in text
+    assert f"domain={domain}&amp;entity=neighbour" in text
+    assert "stranger" not in text
+    assert "anybody" not in text
 
 
 def test_a_lead_takes_a_label_back(world: World) -> None:

@@ -24,7 +24,7 @@ from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import open_database, reading, writing
 from riskloom.ledger.leases import hold, release
 from riskloom.ledger.records import Alerting
-from riskloom.ledger.schema import Alert, Decision, DecisionCount, Lease, OutboxFile
+from riskloom.ledger.schema import Alert, Decision, DecisionCount, EntityValue, Lease, OutboxFile
 from riskloom.ledger.shipping import Shipped, Shipper, Skipped
 from riskloom.ledger.triage import triage
 from tests.ledger.examples import DOMAIN, NOW, record
@@ -160,6 +160,23 @@ def test_a_scenario_raises_an_alert_whatever_the_outcome(ledger: Engine, tmp_pat
         ledger, trail, DOMAIN, sla=timedelta(hours=4), clock=lambda: NOW, new_id=lambda: next(ids)
     )  # fmt: skip
     assert (triaged.alerts, triaged.cases) == (3, 1)
+
+
+def test_who_was_seen_with_what_is_counted(ledger: Engine, tmp_path: Path) -> None:
+    """By the declared columns, over batches; not what is missing, no key, or of nobody."""
+    events: list[dict[str, Any]] = [
+        {"device": "a", "place": "p"}, {"device": "a", "place": None}, {"device": "b"}, {"device": "a"},
+        {"device": 7}, {"device": "\0"}, {"device": "x" * 601}, {"other": "a"},
+    ]  # fmt: skip
+    for number, event_ in enumerate(events):
+        append(tmp_path, number, entity="e-2" if number == 3 else "e-1", event=event_)
+    append(tmp_path, 20, entity=None, event=events[0])
+    shipper(ledger, tmp_path, related={DOMAIN: ("device", "place")}, batch=2).ship()
+    with reading(ledger) as session:
+        found = session.scalars(select(EntityValue)).all()
+    assert {(each.name, each.value, each.entity): each.decisions for each in found} == {
+        ("device", "a", "e-1"): 2, ("device", "a", "e-2"): 1, ("device", "b", "e-1"): 1, ("place", "p", "e-1"): 1,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

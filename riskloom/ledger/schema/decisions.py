@@ -66,6 +66,24 @@ class DecisionCount(Base):
     decisions: Mapped[int]
 
 
+class EntityValue(Base):
+    """
+    That an entity was seen with a value of a column by which subjects belong together, in how many decisions.
+
+    Counted in the transaction that brings the decisions; read by value, which finds whoever shares it.
+    """
+
+    __tablename__ = "entity_values"
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(primary_key=True)
+    decisions: Mapped[int]
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
 class Alert(Base):
     """
     Something a person should look at; without a case until one is opened for its entity.
