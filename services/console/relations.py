@@ -19,7 +19,7 @@ MOST_SHARING = 20
 _MOST_VALUES = 20
 _COLUMNS = (95.0, 300.0, 505.0, 710.0)  # middles: linked cases, the entity, its subjects, others
 _BOX_WIDTH, _BOX_HEIGHT, _ROW = 168.0, 26.0, 36.0
-_TOP = 26.0
+_TOP, _MARGIN = 26.0, 11.0
 _LETTERS = 22
 
 
@@ -59,6 +59,16 @@ class Relations:
     def is_empty(self) -> bool:
         """Whether nobody but the entity itself is in it."""
         return len(self.nodes) == 1
+
+    @property
+    def left(self) -> float:
+        """Where the picture begins: without linked cases there is nothing before the entity, and a phone is narrow."""
+        return min(node.left for node in self.nodes) - _MARGIN
+
+    @property
+    def width(self) -> float:
+        """How wide it is."""
+        return max(node.left for node in self.nodes) + _BOX_WIDTH + _MARGIN - self.left
 
 
 @dataclass(frozen=True, slots=True)
