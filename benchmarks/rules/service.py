@@ -185,7 +185,7 @@ def _source(number: int, when: str) -> str:
             "title": f"Rule {number}",
             "description": "One of many that are measured together.",
             "severity": "medium",
-            "abuse_vector": "none",
+            "abuse_vector": "card_testing",
             "owner": "nobody",
             "when": when,
             "score": 1,

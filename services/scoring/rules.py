@@ -74,7 +74,8 @@ class RulesInService:
 
     def count(self, domain: str, judgement: Judgement) -> None:
         """Count which of the rules and scenarios in effect hit; what hits more than it may is stopped from now on."""
-        hit = [*(each.active for each in judgement.hits), *(each.active for each in judgement.scenarios)]
+        hit: list[ActiveRule | ActiveScenario] = [each.active for each in judgement.hits]
+        hit += [each.active for each in judgement.scenarios]
         shares = self._shares[domain].add([active.mark for active in hit], judgement.spared)
         for active in hit:
             if (share := shares[active.mark]) > active.max_share:
