@@ -242,6 +242,17 @@ def test_a_scenario_is_tried_as_a_rule_is(lab: Lab) -> None:
     assert interdiction == Overlap(name=INTERDICTION, both=both, only_rule=report.hits - both, only_other=0)
 
 
+def test_points_below_zero_take_away(lab: Lab) -> None:
+    """What a rule of a scenario excuses is no hit, and does not hide what others hit."""
+    first, excuse = a_sign("event.amount > 200", "first_sign", 60), a_sign("event.amount > 250", "second_sign", -50)
+    text = scenario("{first_sign: 1, second_sign: 1}", alert="{from: 20}", to=50)
+    rules = {"first_sign": first, "second_sign": excuse}
+    tried = CountedScenario(parse_scenario(text, file="typed", schema=SCHEMA), rules)
+    amounts = [row["amount"] for row in lab.rows]
+    expected = sum(200 < amount <= 250 for amount in amounts)
+    assert 0 < backtest(lab.history, tried, 1).hits == expected
+
+
 def test_a_scenario_is_tried_with_the_rules_that_decide(lab: Lab, sqlite_ledger: Engine, tmp_path: Path) -> None:
     """Their live versions, and the newest of those that have none; the report stays beside the version."""
     office = Office.over(sqlite_ledger, tmp_path)
