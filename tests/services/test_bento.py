@@ -31,6 +31,25 @@ def test_versions_are_the_locked_ones() -> None:
         assert importlib.metadata.version(name) == version, line
 
 
+def test_its_files_are_all_that_the_service_imports(tmp_path: Path) -> None:
+    """What the list of files names, by itself in a folder, is a service that starts, without a database."""
+    for pattern in yaml.safe_load(BENTOFILE.read_text())["include"]:
+        for file in PROJECT_ROOT.glob(pattern):
+            copy = tmp_path / file.relative_to(PROJECT_ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
+    started = "import services.scoring.service, sys; assert 'sqlalchemy' not in sys.modules"
+    done = subprocess.run(
+        [sys.executable, "-c", started],
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "RISKLOOM_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def bento_world(built_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A home with a built Bento in its store."""
@@ -68,7 +87,7 @@ def test_bento_holds_code_alone(bento_world: World) -> None:
         file
         for file in files
         if re.search(r"key|secret|\.pem|\.json$|tests/|training/|monitoring/", file)
-        and file not in {"src/riskloom/access/keyring.py", "apis/schema.json"}
+        and file not in {"src/riskloom/access/keyring.py", "src/riskloom/keyfile.py", "apis/schema.json"}
     ]
     declared = {str(path.relative_to(PROJECT_ROOT)) for path in PROJECT_ROOT.glob("riskloom/domains/*/domain.toml")}
     assert {f"src/{path}" for path in declared} <= files
