@@ -106,7 +106,7 @@ def test_airflow_shows_its_dags(checkout: Checkout) -> None:
     described = json.loads(checkout.run([sys.executable, "-m", "tests.dags.describe"], env).splitlines()[-1])
     assert described["import_errors"] == {}
     stages = {name for name in described["dags"] if name.startswith(f"{NAME}__")}
-    assert stages == {f"{NAME}__{stage}" for stage in ("features", "training", "monitoring")}
+    assert stages == {f"{NAME}__{stage}" for stage in ("features", "training", "monitoring", "rules")}
     assert f"dbt.{NAME}__subjects_run" in described["dags"][f"{NAME}__features"]["tasks"]
 
 
