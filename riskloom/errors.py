@@ -25,6 +25,7 @@ RiskloomError
 │   ├── RefusedStepError     a step that the state of a case, label, rule or list does not allow
 │   │   └── ApprovalNeededError  a step that a second person must approve
 │   ├── StaleError           a case that changed since it was seen
+│   ├── MovedError           a rule or a champion that somebody moved since it was seen
 │   ├── TakenError           a case that somebody else works on
 │   └── RepeatedKeyError     an idempotency key that was used for another command
 └── ServiceError             a process of the stack that did not start, answer or stop
@@ -170,6 +171,14 @@ class StaleError(LedgerError):
         self.case_id, self.seen, self.present, self.changes = case_id, seen, present, tuple(changes)
         since = "; ".join(changes) or "nothing: that version was never there"
         super().__init__(f"case {case_id}: expected version {seen}, found {present}; since then: {since}")
+
+
+class MovedError(LedgerError):
+    """A rule, or the champion of a domain, that somebody moved since it was seen."""
+
+    def __init__(self, name: str, seen: int | str | None, present: int | str | None) -> None:
+        self.name, self.seen, self.present = name, seen, present
+        super().__init__(f"{name}: expected it at {seen or 'none'}, as it was seen, found it at {present or 'none'}")
 
 
 class TakenError(LedgerError):

@@ -103,11 +103,9 @@ def audit_trail(settings: Settings) -> AuditTrail:
 
 def rule_schema(settings: Settings, domain: Domain) -> Schema:
     """What a domain's rules may speak of."""
-    from riskloom.features import load_views  # noqa: PLC0415
-    from riskloom.rules import load_lists, schema_of  # noqa: PLC0415
+    from riskloom.lifecycle.vocabulary import read_vocabulary  # noqa: PLC0415
 
-    views = load_views(domain, dbt_project(settings).manifest)
-    return schema_of(domain, [name for view in views for name in view.features], load_lists(domain))
+    return read_vocabulary(domain, settings.dbt_manifest).schema
 
 
 def rule_controls(settings: Settings) -> Controls:

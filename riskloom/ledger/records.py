@@ -138,6 +138,30 @@ def _came_to_a_level(decision: Row) -> bool:
     return any(isinstance(hit, dict) and hit.get("scenario") for hit in decision["rules_hit"])
 
 
+def hit_rows(decision: Row) -> list[Row]:
+    """The rules that hit a decision, in effect and in shadow, as rows of ``rule_hits``; what is no rule is left out."""
+    shadow = decision["shadow"]
+    is_changed = shadow.get("outcome") not in {None, decision["outcome"]}
+    said = [(hit, False) for hit in decision["rules_hit"]]
+    said += [(hit, is_changed) for hit in shadow.get("rules_hit", ())]
+    return list(
+        {
+            (hit["rule"], hit["version"], hit["stage"]): {
+                "domain": decision["domain"],
+                "rule_id": hit["rule"],
+                "decided_at": decision["decided_at"],
+                "decision_id": decision["decision_id"],
+                "version": hit["version"],
+                "stage": hit["stage"],
+                "subject": decision["subject"],
+                "is_changed": changed,
+            }
+            for hit, changed in said
+            if isinstance(hit, dict) and hit.keys() >= {"rule", "version", "stage"}
+        }.values()
+    )
+
+
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number that JSON can say")
 

@@ -27,8 +27,8 @@ from riskloom.ledger.conflicts import insert_or_add, insert_or_ignore
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.leases import hold, release
 from riskloom.ledger.outbox import SUFFIX
-from riskloom.ledger.records import Alerting, Row, alert_row, decision_row, entity_values
-from riskloom.ledger.schema import Alert, Decision, DecisionCount, EntityValue, OutboxFile
+from riskloom.ledger.records import Alerting, Row, alert_row, decision_row, entity_values, hit_rows
+from riskloom.ledger.schema import Alert, Decision, DecisionCount, EntityValue, OutboxFile, RuleHit
 
 BATCH = 1000
 LEASE = timedelta(seconds=30)
@@ -222,6 +222,9 @@ class Shipper:
 
     def _insert(self, session: Session, rows: Sequence[Row]) -> None:
         session.execute(insert(Decision.__table__), rows)  # type: ignore[arg-type]
+        hits = [hit for row in rows for hit in hit_rows(row)]
+        if hits:
+            session.execute(insert(RuleHit.__table__), hits)  # type: ignore[arg-type]
         counts = Counter(
             (row["domain"], f"{row['decided_at'].astimezone(UTC):%Y-%m-%d}", row["outcome"]) for row in rows
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from riskloom.errors import FeatureError
-from riskloom.lifecycle.backtest_report import BacktestReport, Overlap, wilson
+from riskloom.lifecycle.backtest_report import BacktestReport, DayHits, Overlap, wilson
 from riskloom.lifecycle.history import (
     FlaggingModel,
     History,
@@ -159,7 +159,7 @@ def _hits_sql(source: str, conditions: Sequence[str]) -> str:
     flags = [f"coalesce({condition}, false) as flag_{number}" for number, condition in enumerate(conditions)]
     return f"""
         with flagged as (
-            select __entity, __amount, __is_bad and __is_matured as is_bad,
+            select __entity, __amount, cast(__at as date) as __day, __is_bad and __is_matured as is_bad,
                 __is_matured and not __is_bad as is_honest, __is_matured as is_matured, {", ".join(flags)}
             from {source}
         )
@@ -174,6 +174,8 @@ def _figures(others: int) -> Iterator[str]:
     yield "coalesce(sum(__amount) filter (flag_0 and is_bad), 0) as caught"
     yield "count(distinct __entity) filter (flag_0) as entities"
     yield "count(distinct __entity) filter (flag_0 and is_honest) as honest"
+    yield "histogram(__day) filter (flag_0) as hits_by_day"
+    yield "histogram(__day) filter (flag_0 and is_bad) as right_by_day"
     for number in range(1, others + 1):
         yield f"count(*) filter (flag_0 and flag_{number}) as both_{number}"
         yield f"count(*) filter (flag_{number} and not flag_0) as alone_{number}"
@@ -215,4 +217,9 @@ def _filled(
             )
             for number, name in enumerate(names, start=1)
         ),
+        days=_days(found["hits_by_day"] or {}, found["right_by_day"] or {}),
     )
+
+
+def _days(hits: Mapping[date, int], right: Mapping[date, int]) -> tuple[DayHits, ...]:
+    return tuple(DayHits(day=day, hits=count, right=right.get(day, 0)) for day, count in sorted(hits.items()))

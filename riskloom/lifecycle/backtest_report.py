@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -34,6 +35,14 @@ class Overlap(_Part):
     only_other: int
 
 
+class DayHits(_Part):
+    """The hits of one day (UTC), and how many of them are known by now to be right: their labels have matured."""
+
+    day: date
+    hits: int
+    right: int
+
+
 class BacktestReport(_Part):
     """
     What a rule would have done to the decisions of a period.
@@ -60,6 +69,7 @@ class BacktestReport(_Part):
     entities_hit: int
     honest_entities_hit: int = Field(description="Entities of which a decision was hit that turned out not to be bad.")
     overlaps: tuple[Overlap, ...] = Field(description="With each rule that decides, and with the model's flag.")
+    days: tuple[DayHits, ...] = Field(default=(), description="Days with hits, in their order.")
 
 
 def wilson(count: int, of: int) -> Share:

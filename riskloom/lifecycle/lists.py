@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from riskloom.errors import NotInLedgerError, RefusedStepError
@@ -120,6 +120,44 @@ def list_members(session: Session, domain: str, name: str, *, at: datetime) -> S
     """Who is on a list at a time, in the order of coming."""
     entries = _entries(session, domain, name)
     return [entry for entry in entries if entry.added_at <= at and (end_of(entry) is None or at < end_of(entry))]  # type: ignore[operator]
+
+
+def get_list(session: Session, domain: str, name: str) -> EntityList | None:
+    """A list that somebody has opened; None where nobody has."""
+    return session.get(EntityList, (domain, name))
+
+
+def entries_of(session: Session, domain: str, name: str, *, value: str | None = None, limit: int) -> list[ListEntry]:
+    """
+    Everything that was ever put on a list, the newest first.
+
+    Args:
+        session: Of a reading transaction.
+        domain: Whose list.
+        name: Which list.
+        value: Only entries of this value.
+        limit: Most entries.
+    """
+    statement = select(ListEntry).where(ListEntry.domain == domain, ListEntry.list_name == name)
+    if value is not None:
+        statement = statement.where(ListEntry.value == value)
+    newest = statement.order_by(ListEntry.added_at.desc(), ListEntry.entry_id.desc())
+    return list(session.scalars(newest.limit(limit)))
+
+
+def count_members(session: Session, domain: str, *, at: datetime) -> dict[str, int]:
+    """How many members each open list of a domain has at a time."""
+    counted = (
+        select(ListEntry.list_name, func.count())
+        .where(
+            ListEntry.domain == domain,
+            ListEntry.removed_at.is_(None),
+            or_(ListEntry.expires_at.is_(None), ListEntry.expires_at > at),
+        )
+        .group_by(ListEntry.list_name)
+    )
+    names = session.scalars(select(EntityList.name).where(EntityList.domain == domain))
+    return {**dict.fromkeys(names, 0), **dict(session.execute(counted).tuples().all())}
 
 
 def lists_ever(session: Session, domain: str) -> dict[str, MemberList]:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from riskloom.ledger.database import reading
-from riskloom.ledger.schema import Decision, Label
+from riskloom.ledger.hits import count_shadow_hits
+from riskloom.ledger.schema import Decision
 from riskloom.lifecycle.approvals import Proposed, open_proposals, propose
 from riskloom.lifecycle.backtest_report import wilson
 from riskloom.lifecycle.publishing import Controls
-from riskloom.lifecycle.stages import rule_states
+from riskloom.lifecycle.stages import RuleState, rule_state, rule_states
 from riskloom.lifecycle.transitions import Placement
 from riskloom.lifecycle.versions import declared_in, get_version
 
-_AT_ONCE = 1_000
 #: Who is named in the ledger for proposals that nobody made by hand.
 PROPOSER = "shadow review"
 
@@ -80,42 +79,38 @@ class ShadowResult:
         }
 
 
-def shadow_results(session: Session, domain: str) -> tuple[ShadowResult, ...]:
-    """What each version in shadow would have done since it came there, from the decisions in the ledger."""
-    waiting = {
-        (state.rule_id, number): state.since[number]
-        for state in rule_states(session, domain)
+def shadow_results(session: Session, domain: str, rule_id: str | None = None) -> tuple[ShadowResult, ...]:
+    """
+    What each version in shadow would have done since it came there, from the decisions in the ledger.
+
+    Args:
+        session: Of a reading transaction.
+        domain: Whose rules.
+        rule_id: Only this one's versions.
+    """
+    states = rule_states(session, domain) if rule_id is None else (rule_state(session, domain, rule_id),)
+    return tuple(
+        _result(session, state, number)
+        for state in states
         for number, place in state.placements.items()
         if place.stage == "shadow"
-    }
-    if not waiting:
-        return ()
-    truth = _labels(session, domain)
-    counts: Counter[tuple[tuple[str, int], str]] = Counter()
-    for decided_at, subject, outcome, shadow in _decisions(session, domain, min(waiting.values())):
-        hits = {(hit["rule"], hit["version"]) for hit in shadow.get("rules_hit", ())}
-        for key, since in waiting.items():
-            if decided_at < since:
-                continue
-            counts[key, "decisions"] += 1
-            if key in hits:
-                counts[key, "hits"] += 1
-                counts[key, "changed"] += shadow["outcome"] != outcome
-                counts[key, "labelled"] += subject in truth
-                counts[key, "bad"] += truth.get(subject, False)
-    return tuple(
-        ShadowResult(
-            rule_id=key[0],
-            version=key[1],
-            since=since,
-            decisions=counts[key, "decisions"],
-            hits=counts[key, "hits"],
-            changed=counts[key, "changed"],
-            labelled=counts[key, "labelled"],
-            bad=counts[key, "bad"],
-            max_share=declared_in(get_version(session, domain, *key)).max_share,
-        )
-        for key, since in waiting.items()
+    )
+
+
+def _result(session: Session, state: RuleState, version: int) -> ShadowResult:
+    since = state.since[version]
+    seen = select(func.count()).where(Decision.domain == state.domain, Decision.decided_at >= since)
+    found = count_shadow_hits(session, state.domain, state.rule_id, version, since=since)
+    return ShadowResult(
+        rule_id=state.rule_id,
+        version=version,
+        since=since,
+        decisions=session.scalars(seen).one(),
+        hits=found.hits,
+        changed=found.changed,
+        labelled=found.labelled,
+        bad=found.bad,
+        max_share=declared_in(get_version(session, state.domain, state.rule_id, version)).max_share,
     )
 
 
@@ -155,16 +150,3 @@ def _reason(result: ShadowResult) -> str:
         f"in shadow since {result.since:%Y-%m-%d} it hit {result.hits:,} of {result.decisions:,} decisions and would "
         f"have changed {result.changed:,}; {result.bad:,} of {result.labelled:,} labelled ones were bad"
     )
-
-
-def _decisions(session: Session, domain: str, since: datetime) -> Iterator[tuple[datetime, str, str, dict[str, Any]]]:
-    statement = select(Decision.decided_at, Decision.subject, Decision.outcome, Decision.shadow).where(
-        Decision.domain == domain, Decision.decided_at >= since
-    )
-    yield from session.execute(statement, execution_options={"yield_per": _AT_ONCE}).tuples()
-
-
-def _labels(session: Session, domain: str) -> dict[str, bool]:
-    """What holds of each subject: the latest statement."""
-    statement = select(Label.subject, Label.value).where(Label.domain == domain)
-    return dict(session.execute(statement.order_by(Label.observed_at, Label.label_id)).tuples().all())

@@ -10,7 +10,7 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from riskloom.errors import ApprovalNeededError, NotInLedgerError, RefusedStepError
+from riskloom.errors import ApprovalNeededError, MovedError, NotInLedgerError, RefusedStepError
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.schema import RuleStageChange, RuleVersion
 from riskloom.lifecycle.transitions import DISPLACED, Placement, check_step, needs_approval
@@ -85,6 +85,26 @@ def place_first(desk: Desk, version: RuleVersion, *, reason: str) -> None:
     record_step(desk, state, {version.version: Placement("draft")}, action="rule.drafted", reason=reason)
 
 
+def expect_step(desk: Desk, domain: str, rule_id: str, seen: int) -> RuleState:
+    """
+    Lock a rule that is still as its actor saw it.
+
+    Args:
+        desk: Who is about to take a step.
+        domain: The rule's.
+        rule_id: Which rule.
+        seen: How many steps had been taken with it when the actor looked.
+
+    Raises:
+        MovedError: There were further steps since.
+        NotInLedgerError: There is no such rule.
+    """
+    state = lock_rule(desk, domain, rule_id)
+    if state.step != seen:
+        raise MovedError(rule_id, seen, state.step)
+    return state
+
+
 def move(desk: Desk, domain: str, rule_id: str, version: int, to: Placement, *, reason: str) -> RuleState:
     """
     Move a version to where it has no more effect than it has; more needs a proposal and a second person.
@@ -123,7 +143,7 @@ def rollback(desk: Desk, domain: str, rule_id: str, *, reason: str) -> RuleState
         RefusedStepError: Nothing was done but writing versions, or all of it was taken back.
     """
     state, history = lock_rule(desk, domain, rule_id), rule_history(desk.session, domain, rule_id)
-    last = _last_to_undo(history)
+    last = step_to_undo(history)
     if last is None:
         raise RefusedStepError(f"rule {rule_id}: expected a step to take back, found none")
     before = _fold(domain, rule_id, (change for change in history if change.step < last)).placements
@@ -171,8 +191,8 @@ def record_step(
     return after
 
 
-def _last_to_undo(history: Sequence[RuleStageChange]) -> int | None:
-    """The last step that moved versions, is no rollback, and was not rolled back."""
+def step_to_undo(history: Sequence[RuleStageChange]) -> int | None:
+    """What a rollback would take back: the last step that moved versions, is no rollback, and was not rolled back."""
     settled = {change.undoes for change in history}
     known: set[int] = set()
     last = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from riskloom.errors import CatalogError, NotInLedgerError, RefusedStepError
@@ -45,7 +45,7 @@ def write_version(desk: Desk, domain: str, source: str, *, file: str, schema: Sc
         CatalogError: It is neither, or does not hold beside what is there; every mistake is listed.
         RefusedStepError: Somebody else wrote a version of it at this moment.
     """
-    digest = hashlib.sha256(source.encode()).hexdigest()
+    digest = source_digest(source)
     same = select(RuleVersion).where(RuleVersion.domain == domain, RuleVersion.digest == digest)
     known = desk.session.scalars(same).first()
     if known is not None:
@@ -151,3 +151,26 @@ def _declarations(versions: Mapping[str, RuleVersion], kind: type[Declared]) -> 
 def name_of(version: RuleVersion) -> str:
     """What mistakes in it are said to be of."""
     return f"{version.rule_id} version {version.version}"
+
+
+def versions_of(session: Session, domain: str, rule_id: str) -> Sequence[RuleVersion]:
+    """Every version of a rule, the newest first."""
+    return session.scalars(_versions(domain, rule_id).order_by(RuleVersion.version.desc())).all()
+
+
+def source_digest(source: str) -> str:
+    """What tells a text from every other; the same one is the same version."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def digests_of(session: Session, domain: str) -> dict[str, set[str]]:
+    """The digests of all texts that each rule of a domain ever had, by rule."""
+    statement = select(RuleVersion.rule_id, RuleVersion.digest).where(RuleVersion.domain == domain)
+    found: dict[str, set[str]] = {}
+    for rule_id, digest in session.execute(statement).tuples():
+        found.setdefault(rule_id, set()).add(digest)
+    return found
+
+
+def _versions(domain: str, rule_id: str) -> Select[tuple[RuleVersion]]:
+    return select(RuleVersion).where(RuleVersion.domain == domain, RuleVersion.rule_id == rule_id)

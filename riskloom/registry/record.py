@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from riskloom.errors import RegistryError
+from riskloom.errors import MovedError, RegistryError
 from riskloom.registry.files import locked, replace_file
 from riskloom.registry.model import load_model
 from riskloom.registry.store import ModelStore, read_verdict
@@ -127,16 +127,30 @@ def promote(
     return _update(folder, domain, change)
 
 
-def rollback(folder: Path, store: ModelStore, domain: str, *, by: str, why: str, at: datetime) -> Record:
+def rollback(
+    folder: Path, store: ModelStore, domain: str, *, by: str, why: str, at: datetime, seen: str | None = None
+) -> Record:
     """
     Return to the champion before the present one; again, to the one before that.
+
+    Args:
+        folder: Where the records are.
+        store: Where the models are.
+        domain: Whose champion.
+        by: Who decided.
+        why: For what reason.
+        at: When; timezone-aware.
+        seen: The champion that whoever decided saw; another one is not rolled back.
 
     Raises:
         RegistryError: There is none before it, or it is gone.
         SignatureError: It is not what was signed.
+        MovedError: Another version is champion by now.
     """
 
     def change(record: Record) -> Record:
+        if seen is not None and record.champion != seen:
+            raise MovedError(f"champion of {domain}", seen, record.champion)
         line = record.champions
         if len(line) < 2:  # noqa: PLR2004
             raise RegistryError(f"{domain} has no earlier champion to return to")

@@ -15,6 +15,7 @@ from riskloom.errors import LedgerError, NotInLedgerError
 from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import is_postgresql, reading, writing
 from riskloom.ledger.desk import Desk
+from riskloom.ledger.hits import newest_hits
 from riskloom.ledger.paging import Page
 from riskloom.ledger.queries import (
     DayCount,
@@ -190,6 +191,7 @@ def test_a_page_has_a_size(queue: Engine, limit: int) -> None:
         lambda session: case_timeline(session, "c"),
         lambda session: labels_of(session, DOMAIN, "s"),
         lambda session: count_by_day(session, DOMAIN, first=date(2026, 3, 1), last=date(2026, 3, 2)),
+        lambda session: newest_hits(session, DOMAIN, "r", limit=20),
     ],
 )
 def test_every_question_runs_along_an_index(sqlite_ledger: Engine, ask: Callable[[Any], object]) -> None:

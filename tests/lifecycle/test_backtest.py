@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -198,6 +199,10 @@ def check(report: BacktestReport, found: Any) -> None:
     honest = {row["account"] for row in judged if not row["is_bad"] and row["account"]}
     assert report.honest_entities_hit == len(honest)
     assert report.alerts_per_day == pytest.approx(len(hits) / 30)
+    days, right = (Counter(row["decision_at"].date() for row in rows) for rows in (hits, caught))
+    assert [(day.day, day.hits, day.right) for day in report.days] == [
+        (day, count, right[day]) for day, count in sorted(days.items())
+    ]
 
 
 def test_the_figures_are_those_of_each_row(lab: Lab) -> None:

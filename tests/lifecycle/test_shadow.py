@@ -13,8 +13,8 @@ from sqlalchemy import Engine, insert
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.labels import state_label
-from riskloom.ledger.records import decision_row
-from riskloom.ledger.schema import Decision
+from riskloom.ledger.records import decision_row, hit_rows
+from riskloom.ledger.schema import Decision, RuleHit
 from riskloom.lifecycle.approvals import open_proposals
 from riskloom.lifecycle.shadow import PROPOSER, Criteria, propose_rollouts, shadow_results
 from riskloom.lifecycle.transitions import Placement
@@ -38,6 +38,7 @@ def _office(ledger: Engine, folder: Path, text: str) -> Office:
     rows = [decision(number) for number in range(25)]
     with writing(ledger) as session:
         session.execute(insert(Decision), rows)
+        session.execute(insert(RuleHit), [hit for row in rows for hit in hit_rows(row)])
         desk = Desk(session, office.controls.trail, "analyst", NOW + timedelta(hours=6))
         for subject, value in (("s-5", True), ("s-10", False), ("s-11", True)):
             state_label(

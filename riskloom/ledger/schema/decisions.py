@@ -84,6 +84,26 @@ class EntityValue(Base):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
 
+class RuleHit(Base):
+    """
+    A version of a rule hit a decision; kept in the transaction that brings the decision.
+
+    ``stage`` is that for the decision's subject: where a roll-out does not reach, its version was in shadow.
+    ``is_changed`` says of a hit in shadow that the rules in shadow would have led to another outcome.
+    """
+
+    __tablename__ = "rule_hits"
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    rule_id: Mapped[str] = mapped_column(primary_key=True)
+    decided_at: Mapped[datetime] = mapped_column(primary_key=True)
+    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.decision_id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str]
+    is_changed: Mapped[bool]
+
+
 class Alert(Base):
     """
     Something a person should look at; without a case until one is opened for its entity.
