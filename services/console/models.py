@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 
 from riskloom.errors import RegistryError
-from riskloom.registry import ModelStore, Record, Verdict, read_record, read_verdict
+from riskloom.registry import ModelStore, Record, Verdict, read_record, read_verdict, rollback
 from riskloom.registry.store import CARD, PLOTS
 
 _PLOT = re.compile(r"[a-z][a-z0-9_]{0,60}\.png")
@@ -44,6 +45,16 @@ class ModelShelf:
     def record(self, domain: str) -> Record:
         """Who is champion and challenger, and how it came to be."""
         return read_record(self._records, domain)
+
+    def roll_back(self, domain: str, *, by: str, why: str, at: datetime, seen: str) -> Record:
+        """
+        Return to the champion before the one that was seen.
+
+        Raises:
+            RegistryError: There is none before it, or it is gone or changed.
+            MovedError: Another version is champion by now.
+        """
+        return rollback(self._records, self._store, domain, by=by, why=why, at=at, seen=seen)
 
     def versions(self, domain: str) -> Sequence[str]:
         """All versions, the newest first."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 from starlette.applications import Starlette
 
@@ -12,16 +14,21 @@ from riskloom.catalog import load_catalog
 from riskloom.ledger.audit import AuditTrail, ensure_audit_key
 from riskloom.ledger.database import open_database, sqlite_url
 from riskloom.ledger.migrations import check_migrated
-from riskloom.registry import ModelStore
-from riskloom.settings import load_settings
+from riskloom.lifecycle.assignment import ensure_assignment_key
+from riskloom.lifecycle.publishing import Controls
+from riskloom.registry import ModelStore, ensure_signing_key
+from riskloom.settings import environment, load_settings
 from services.console.app import create_app
 from services.console.models import ModelShelf
 from services.console.population import Populations
 from services.console.rulebook import DeclaredRules
+from services.console.trials import CommandRunner, Trials
 from services.console.visit import Console
+from services.console.vocabularies import Vocabularies
 from services.memory import settle_memory
 
 _TOKEN_BYTES = 32
+_PROGRAM = Path(sys.executable).with_name("riskloom")
 
 
 def build() -> Starlette:
@@ -35,18 +42,36 @@ def build() -> Starlette:
     url = settings.ledger_url
     engine = open_database(sqlite_url(settings.ledger) if url is None else url.get_secret_value())
     check_migrated(engine)
+    trail = AuditTrail(ensure_audit_key(settings.keys), settings.audit_anchor)
+    controls = Controls(
+        engine=engine,
+        trail=trail,
+        folder=settings.rules,
+        signing_key=ensure_signing_key(settings.keys),
+        assignment_key=ensure_assignment_key(settings.keys),
+        clock=_now,
+    )
+    # One of the cores stays with the pages.
+    runner = CommandRunner([str(_PROGRAM)], {**environment(settings), "RISKLOOM_DUCKDB_THREADS": "1"})
     app = create_app(
         Console(
             engine=engine,
-            trail=AuditTrail(ensure_audit_key(settings.keys), settings.audit_anchor),
+            trail=trail,
             domains=load_catalog(),
             rules=DeclaredRules(),
+            controls=controls,
+            vocabularies=Vocabularies(settings.dbt_manifest),
+            trials=Trials(runner, clock=_now),
             models=ModelShelf(settings.registry, ModelStore(settings.bentoml_home, settings.keys)),
             populations=Populations(),
-            clock=lambda: datetime.now(UTC),
+            clock=_now,
             new_id=lambda: str(uuid.uuid4()),
             new_token=lambda: secrets.token_urlsafe(_TOKEN_BYTES),
         )
     )
     settle_memory()
     return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +20,14 @@ from riskloom.errors import NotInLedgerError
 from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.sessions import SignedIn
+from riskloom.lifecycle.publishing import Controls
 from services.console.models import ModelShelf
 from services.console.population import Populations
-from services.console.rulebook import RuleShelf
+from services.console.rulebook import DeclaredRules
+from services.console.trials import Trials
+from services.console.vocabularies import Vocabularies
 
+_WHOLE = re.compile("[0-9]{1,9}")
 _PURPOSE = b"riskloom console form v1\n"
 
 
@@ -35,7 +40,10 @@ class Console:
         engine: The ledger.
         trail: Where what people do is audited.
         domains: Their declarations by name.
-        rules: What rules there are.
+        rules: What the domains' files declare.
+        controls: Where steps of rules and lists are done and published.
+        vocabularies: What rules may speak of.
+        trials: Back-tests that people ask for.
         models: Who is champion, and what is known of it.
         populations: What values features usually have.
         clock: The time, timezone-aware.
@@ -46,7 +54,10 @@ class Console:
     engine: Engine
     trail: AuditTrail
     domains: Mapping[str, Domain]
-    rules: RuleShelf
+    rules: DeclaredRules
+    controls: Controls
+    vocabularies: Vocabularies
+    trials: Trials
     models: ModelShelf
     populations: Populations
     clock: Callable[[], datetime]
@@ -111,6 +122,14 @@ class Visit:
             raise NotInLedgerError("domain", name)
         return self.console.domains[name]
 
+    def whole(self, name: str) -> int | None:
+        """A whole number of the form, such as the step that was seen; None of anything else."""
+        return _whole(self.form.get(name, ""))
+
+    def asked_whole(self, name: str) -> int | None:
+        """A whole number of the address, such as a version; None of anything else."""
+        return _whole(self.query.get(name, ""))
+
     def desk(self, session: Session) -> Desk:
         """The visitor's desk in a writing transaction."""
         return Desk(session, self.console.trail, self.who.name, self.at)
@@ -122,3 +141,7 @@ Handler = Callable[[Visit], Response]
 def form_token(token: str) -> str:
     """What stands in a form of whoever has this token: bound to it, and of no use to find it."""
     return hmac.new(token.encode(), _PURPOSE, hashlib.sha256).hexdigest()
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if _WHOLE.fullmatch(text.strip()) else None

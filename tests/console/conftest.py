@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from riskloom.features import dbt
 from riskloom.ledger.database import open_database, sqlite_url
 from riskloom.ledger.migrations import migrate
+from riskloom.settings import Settings
+from riskloom.wiring import dbt_project
 from tests.console.world import World, fill, world_over
 
 
@@ -22,6 +25,20 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fill(engine, folder)
     engine.dispose()
     return folder
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What dbt makes of the project, without any data."""
+    return dbt.parse(dbt_project(Settings(home=tmp_path_factory.mktemp("parsed"))))
+
+
+@pytest.fixture
+def ruled(world: World, manifest: Path) -> World:
+    """A console that knows what rules may speak of."""
+    (world.home / "dbt").mkdir()
+    shutil.copy(manifest, world.home / "dbt" / "manifest.json")
+    return world
 
 
 @pytest.fixture

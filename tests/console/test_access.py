@@ -23,7 +23,7 @@ from tests.console.world import NOW, PASSWORD, QUICK, USERS, Answer, World, form
 
 #: Stands for whatever a route takes from its address.
 FILLED = {"{name}": "console.css", "{case_id}": "c", "{decision_id}": "d", "{domain}": "x", "{version}": "1",
-          "{rule_id}": "r"}  # fmt: skip
+          "{rule_id}": "r", "{approval_id}": "p"}  # fmt: skip
 CLOSED = [grant for grant in GRANTS if grant.roles is not None]
 
 

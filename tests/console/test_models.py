@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from riskloom.registry import ModelStore, ModelVersion, challenge, promote, save_model
-from tests.console.world import NOW, World
+from riskloom.ledger.database import reading
+from riskloom.ledger.schema import AuditEvent
+from riskloom.registry import ModelStore, ModelVersion, challenge, promote, read_record, save_model
+from tests.console.world import NOW, World, forms, send
 from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model
 
 CARD = b"# Title\n\n## Figures\n\n| what | value |\n|---|---:|\n| precision | 0.5 |\n\n![curve](plots/curve.png)\n"
@@ -60,3 +64,35 @@ def test_a_verdict_that_was_changed_is_not_shown(world: World, saved: ModelVersi
         assert ">passed</span>" not in text
         assert ">refused</span>" not in text
         assert 'class="notice bad" role="alert"' in text
+
+
+def test_a_champion_is_rolled_back_with_a_reason(world: World, saved: ModelVersion) -> None:
+    """By a lead or an engineer; kept in the record and in the audit chain; a page that is out of date does nothing."""
+    store, records = ModelStore(world.home / "bentoml", world.home / "keys"), world.home / "registry"
+    path = f"/models/{DOMAIN}/rollback"
+    with world.visitor("eve") as client, world.visitor("ana") as ana:
+        assert path not in client.get("/models").text, "there is nothing to return to"
+        promote(records, store, DOMAIN, "2", by="mila", why="newer", at=NOW, force=True)
+        assert path not in ana.get("/models").text
+        fields = forms(client.get("/models").text)[path]
+        missing = send(client, "POST", path, {**fields, "reason": " "})
+        assert (missing.status_code, "Say why" in missing.text) == (422, True)
+        sent = {**fields, "reason": "it blocks half of the customers"}
+        assert [send(client, "POST", path, sent).status_code for _ in range(2)] == [303, 409]
+        assert read_record(records, DOMAIN).champion == saved.version
+        assert "<strong>eve</strong> rollback 1: it blocks half" in re.sub(r"\s+", " ", ana.get("/models").text)
+    with reading(world.engine) as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "model.rolled_back")).all()
+    assert [(event.actor, event.object_id) for event in events] == [("eve", DOMAIN)]
+
+
+def test_without_an_earlier_champion_nothing_is_rolled_back(world: World, saved: ModelVersion) -> None:
+    """It says so, and the audit chain has no step that was not taken."""
+    with world.visitor("lea") as client:
+        csrf = forms(client.get("/models").text)["/logout"]["csrf"]
+        sent = {"csrf": csrf, "champion": saved.version, "reason": "x"}
+        answer = send(client, "POST", f"/models/{DOMAIN}/rollback", sent)
+        assert answer.status_code == 409
+        assert "no earlier champion" in answer.text
+    with reading(world.engine) as session:
+        assert session.scalars(select(AuditEvent).where(AuditEvent.action == "model.rolled_back")).all() == []

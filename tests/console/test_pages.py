@@ -53,7 +53,7 @@ def paths(world: World) -> list[str]:
     rule = next(iter(DeclaredRules().of(DOMAINS[FIRST]).rules))
     case = world.cases(FIRST)[0].case_id
     return ["/", "/queue", f"/cases/{case}", "/decisions", f"/decisions/{FIRST}-0", "/models", "/rules",
-            f"/rules/{FIRST}/{rule}", "/audit"]  # fmt: skip
+            f"/rules/{FIRST}/{rule}", "/proposals", "/audit"]  # fmt: skip
 
 
 def test_every_page_can_be_used_without_seeing_it(world: World) -> None:
@@ -134,7 +134,7 @@ def test_every_declared_rule_can_be_read(world: World) -> None:
     """Of each domain: condition, owner, examples."""
     with world.visitor("eve") as client:
         for domain in DOMAINS.values():
-            for rule in DeclaredRules().of(domain).rules.values():
+            for rule in (file.declaration for file in DeclaredRules().of(domain).rules.values()):
                 text = client.get(f"/rules/{domain.name}/{rule.id}").text
                 assert rule.owner in text
                 assert rule.examples.positive[0].name.replace("'", "&#39;") in text

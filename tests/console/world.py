@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from sqlalchemy import Engine, insert, select
 from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain, load_catalog
-from riskloom.ledger.audit import AuditTrail
+from riskloom.ledger.audit import AuditTrail, ensure_audit_key
 from riskloom.ledger.conflicts import insert_or_add
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk
@@ -27,12 +28,17 @@ from riskloom.ledger.records import Alerting, Row, alert_row, decision_row
 from riskloom.ledger.schema import Alert, Case, Decision, DecisionCount, Role
 from riskloom.ledger.triage import triage
 from riskloom.ledger.users import add_user
-from riskloom.registry import ModelStore
+from riskloom.lifecycle.assignment import ensure_assignment_key
+from riskloom.lifecycle.publishing import Controls
+from riskloom.registry import ModelStore, ensure_signing_key
+from riskloom.settings import Settings, environment
 from services.console.app import create_app
 from services.console.models import ModelShelf
 from services.console.population import Populations
 from services.console.rulebook import DeclaredRules
+from services.console.trials import CommandRunner, Trials
 from services.console.visit import Console
+from services.console.vocabularies import Vocabularies
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 DOMAINS = load_catalog()
@@ -41,6 +47,7 @@ PASSWORD = "correct horse battery"
 QUICK = Cost(2, 8, 1)
 USERS: dict[str, Role] = {"ana": "analyst", "ben": "analyst", "lea": "lead", "eve": "engineer"}
 ENTITIES = 6
+PROGRAM = Path(sys.executable).with_name("riskloom")
 
 
 @dataclass(slots=True)
@@ -86,13 +93,19 @@ class World:
 def world_over(engine: Engine, home: Path) -> World:
     """A console over a ledger and what lies beside it."""
     clock, numbers = Clock(), itertools.count(1)
-    trail = AuditTrail(b"k" * 32, home / "anchor.json")
+    keys, folder = home / "keys", home / "rules"
+    trail = AuditTrail(ensure_audit_key(keys), home / "audit" / "anchor.json")
+    controls = Controls(engine, trail, folder, ensure_signing_key(keys), ensure_assignment_key(keys), clock)
+    runner = CommandRunner([str(PROGRAM)], environment(Settings(home=home)))
     prefix = secrets.token_hex(4)
     console = Console(
         engine=engine,
         trail=trail,
         domains=DOMAINS,
         rules=DeclaredRules(),
+        controls=controls,
+        vocabularies=Vocabularies(home / "dbt" / "manifest.json"),
+        trials=Trials(runner, clock=clock),
         models=ModelShelf(home / "registry", ModelStore(home / "bentoml", home / "keys")),
         populations=Populations(),
         clock=clock,

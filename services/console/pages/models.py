@@ -1,21 +1,27 @@
-"""Models: champion and challenger of each domain, and a version with its card and the gate's verdict."""
+"""Models: champion and challenger of each domain with their history, and a version with its card and the verdict."""
 
 from __future__ import annotations
 
-from starlette.responses import FileResponse, Response
+from collections import defaultdict
+from collections.abc import Mapping
 
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from riskloom.errors import MovedError, RegistryError
+from riskloom.ledger.database import writing
 from services.console.pages import problems
+from services.console.pages.problems import typed_in
+from services.console.pages.rules import may_work
 from services.console.rendering import render
+from services.console.rule_notices import StepNotice
 from services.console.visit import Visit
+
+_DONE = {"rolled_back": "The champion before it is champion again; the scoring service takes it over within seconds."}
 
 
 def index(visit: Visit) -> Response:
     """Who is in service in each domain."""
-    shelf = visit.console.models
-    states = [
-        (domain, shelf.record(domain.name), shelf.versions(domain.name)) for domain in visit.console.domains.values()
-    ]
-    return render(visit, "models.html", states=states)
+    return _page(visit)
 
 
 def show(visit: Visit) -> Response:
@@ -33,3 +39,48 @@ def plot(visit: Visit) -> Response:
     domain = visit.domain(visit.path("domain"))
     path = visit.console.models.plot(domain.name, visit.path("version"), visit.path("name"))
     return problems.missing(visit, "no such picture") if path is None else FileResponse(path, media_type="image/png")
+
+
+def roll_back(visit: Visit) -> Response:
+    """Return to the champion before the present one; kept in the models' record and in the audit chain."""
+    name, seen = visit.domain(visit.path("domain")).name, visit.form.get("champion", "")
+    if not (reason := visit.form.get("reason", "").strip()):
+        return _page(visit, status=422, wrong={name: "Say why: it stands in the record."})
+    shelf, console, who = visit.console.models, visit.console, visit.who.name
+    try:
+        with writing(console.engine) as session:
+            console.trail.append(
+                session, at=visit.at, actor=who, action="model.rolled_back", object_kind="models", object_id=name,
+                before={"champion": seen}, after={"rolled_back_from": seen, "reason": reason},
+            )  # fmt: skip
+            shelf.roll_back(name, by=who, why=reason, at=visit.at, seen=seen)
+    except MovedError as error:
+        advice = f"It is {error.present or 'none'} now. The history says who changed it and why."
+        return _refused(visit, "The champion is another one by now, so nothing was done.", advice)
+    except RegistryError as error:
+        return _refused(visit, "The champion cannot be rolled back.", f"{error}.")
+    return RedirectResponse("/models?done=rolled_back", status_code=303)
+
+
+def _refused(visit: Visit, title: str, advice: str) -> Response:
+    return _page(visit, status=409, notice=StepNotice(title, advice, typed=typed_in(visit.form)))
+
+
+def _page(
+    visit: Visit, *, status: int = 200, notice: StepNotice | None = None, wrong: Mapping[str, str] | None = None
+) -> Response:
+    shelf = visit.console.models
+    states = [
+        (domain, shelf.record(domain.name), shelf.versions(domain.name)) for domain in visit.console.domains.values()
+    ]
+    return render(
+        visit,
+        "models.html",
+        status=status,
+        states=states,
+        may_work=may_work(visit),
+        notice=notice,
+        wrong=wrong or {},
+        typed=defaultdict(str, visit.form if notice or wrong else {}),
+        done=_DONE.get(visit.query.get("done", "")),
+    )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from riskloom.catalog import Domain
 from riskloom.ledger.database import reading
 from riskloom.ledger.queries import Workload, count_by_day, workload
+from riskloom.lifecycle.approvals import open_proposals
 from services.console.charts import OutcomeChart, outcome_chart
 from services.console.rendering import render
 from services.console.visit import Visit
@@ -32,7 +33,8 @@ def show(visit: Visit) -> Response:
     """All domains side by side."""
     with reading(visit.console.engine) as session:
         states = [_state(visit, session, domain) for domain in visit.console.domains.values()]
-    return render(visit, "overview.html", states=states, days=_DAYS)
+        waiting = sum(len(open_proposals(session, domain)) for domain in visit.console.domains)
+    return render(visit, "overview.html", states=states, days=_DAYS, waiting=waiting)
 
 
 def _state(visit: Visit, session: Session, domain: Domain) -> DomainState:

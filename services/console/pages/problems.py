@@ -11,7 +11,7 @@ from services.console.rendering import render
 from services.console.visit import Visit
 
 #: Fields that people write into; the others of a form are ours.
-_TYPED = ("text", "reason", "other")
+_TYPED = ("text", "reason", "other", "source", "value")
 
 
 def typed_in(form: Mapping[str, str]) -> dict[str, str]:

@@ -65,6 +65,35 @@ window.addEventListener("pageshow", () => {
   document.querySelectorAll("form button:disabled").forEach((button) => { button.disabled = false; });
 });
 
+// The editor of rules: mistakes lead to their place, names are found and put where the cursor is.
+const editor = () => document.querySelector("textarea[name=source]");
+
+function goTo(line, column) {
+  const field = editor();
+  const lines = field.value.split("\n");
+  const at = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0) + column - 1;
+  field.focus();
+  field.setSelectionRange(at, at + (lines[line - 1] || "").length - column + 1);
+  field.scrollTop = (field.scrollHeight / lines.length) * Math.max(line - 4, 0);
+}
+
+document.addEventListener("click", (event) => {
+  const place = event.target.closest("[data-line]");
+  if (place) goTo(Number(place.dataset.line), Number(place.dataset.column));
+  const name = event.target.closest("[data-insert]");
+  if (name) {
+    const field = editor();
+    field.setRangeText(name.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+  }
+});
+document.addEventListener("input", (event) => {
+  const list = event.target.dataset.filter && document.getElementById(event.target.dataset.filter);
+  if (!list) return;
+  const wanted = event.target.value.trim().toLowerCase();
+  list.querySelectorAll("li").forEach((item) => { item.hidden = !item.textContent.toLowerCase().includes(wanted); });
+});
+
 function span(seconds) {
   const whole = Math.abs(Math.trunc(seconds));
   if (whole < 60) return `${whole} s`;
