@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.applications import Starlette
 
 from services.console.app import create_app
 from services.console.visit import Console
@@ -19,8 +20,15 @@ _PATIENCE_SECONDS = 20
 @contextmanager
 def served(console: Console) -> Iterator[str]:
     """The address of a console that runs in a thread of this process."""
+    with served_app(create_app(console)) as address:
+        yield address
+
+
+@contextmanager
+def served_app(app: Starlette) -> Iterator[str]:
+    """The address of an application that runs in a thread of this process."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(console), port=port, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + _PATIENCE_SECONDS
