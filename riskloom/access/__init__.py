@@ -1,6 +1,29 @@
 """Who may call a service: API keys with scopes, kept as hashes."""
 
 from riskloom.access.keyring import ApiKey, KeyRing, create_key, load_keys, revoke_key
-from riskloom.access.scope import METRICS, Scope, score_scope
+from riskloom.access.scope import (
+    AUDIT,
+    METRICS,
+    DomainRight,
+    GlobalRight,
+    Scope,
+    known_scopes,
+    scope_of,
+    score_scope,
+)
 
-__all__ = ["METRICS", "ApiKey", "KeyRing", "Scope", "create_key", "load_keys", "revoke_key", "score_scope"]
+__all__ = [
+    "AUDIT",
+    "METRICS",
+    "ApiKey",
+    "DomainRight",
+    "GlobalRight",
+    "KeyRing",
+    "Scope",
+    "create_key",
+    "known_scopes",
+    "load_keys",
+    "revoke_key",
+    "scope_of",
+    "score_scope",
+]

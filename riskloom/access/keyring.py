@@ -37,11 +37,21 @@ class ApiKey(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     scopes: tuple[Scope, ...] = Field(min_length=1)
     created_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
 
+    @property
+    def actor(self) -> str:
+        """Who is named for what is done with the key; no user and no process of ours has a name like it."""
+        return f"key:{self.name}"
+
     def may(self, scope: str) -> bool:
-        """Whether the key was granted a scope, by itself or by its kind's ``*``."""
-        return scope in self.scopes or f"{scope.split(':', maxsplit=1)[0]}:*" in self.scopes
+        """Whether the key was granted a scope, by itself or by its right's ``*``."""
+        return scope in self.scopes or f"{scope.rpartition(':')[0]}:*" in self.scopes
+
+    def is_expired(self, at: datetime) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= at
 
 
 class KeyRing(BaseModel):
@@ -85,7 +95,15 @@ def load_keys(path: Path) -> KeyRing:
         raise ConfigError("\n".join(map(str, mistakes_from(error, str(path))))) from error
 
 
-def create_key(path: Path, name: str, scopes: Sequence[str], *, created_at: datetime, secret: bytes) -> str:
+def create_key(
+    path: Path,
+    name: str,
+    scopes: Sequence[str],
+    *,
+    created_at: datetime,
+    secret: bytes,
+    expires_at: datetime | None = None,
+) -> str:
     """
     Add a key to the file and return it; it cannot be shown again.
 
@@ -95,6 +113,7 @@ def create_key(path: Path, name: str, scopes: Sequence[str], *, created_at: date
         scopes: What it may do.
         created_at: Timezone-aware.
         secret: 32 bytes from the operating system's random source.
+        expires_at: From when on it opens nothing; None where somebody has to revoke it.
 
     Raises:
         ConfigError: The name is taken, or a value is not one a key can have.
@@ -103,7 +122,7 @@ def create_key(path: Path, name: str, scopes: Sequence[str], *, created_at: date
         raise ConfigError(f"API key {name!r}: expected a secret of {SECRET_BYTES} bytes, found {len(secret)}")
     token = PREFIX + secret.hex()
     try:
-        key = ApiKey(name=name, scopes=tuple(scopes), created_at=created_at, sha256=_hash(token))
+        key = ApiKey(name=name, scopes=tuple(scopes), created_at=created_at, expires_at=expires_at, sha256=_hash(token))
     except ValidationError as error:
         raise ConfigError("\n".join(map(str, mistakes_from(error, f"API key {name!r}")))) from error
     with _locked(path):

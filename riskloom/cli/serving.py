@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from riskloom.access import METRICS, create_key, load_keys, revoke_key, score_scope
+from riskloom.access import create_key, known_scopes, load_keys, revoke_key
 from riskloom.catalog import load_catalog
 from riskloom.errors import ConfigError
 from riskloom.settings import environment, load_settings
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(serve)
     app.command(name="build-bento")(build_bento)
-    keys = typer.Typer(help="Say who may call the scoring service.", no_args_is_help=True)
+    keys = typer.Typer(help="Say who may call the scoring service and the API.", no_args_is_help=True)
     keys.command()(create)
     keys.command(name="list")(show)
     keys.command()(revoke)
@@ -64,21 +64,27 @@ def build_bento() -> None:
 def create(
     name: Name,
     scope: Annotated[
-        list[str], typer.Option(help="score:DOMAIN, score:* or metrics:read; give it once for each scope.")
+        list[str],
+        typer.Option(help="RIGHT:DOMAIN or RIGHT:*, such as score:* or cases:read:*; give it once for each scope."),
     ],
+    days: Annotated[float | None, typer.Option(min=0.01, help="After how many days its time is over.")] = None,
 ) -> None:
     """Make an API key and print it; it is not kept and cannot be shown again."""
-    settings = load_settings()
-    _check_domains(scope)
-    token = create_key(settings.api_keys, name, scope, created_at=datetime.now(UTC), secret=secrets.token_bytes(32))
+    settings, now = load_settings(), datetime.now(UTC)
+    _check_scopes(scope)
+    token = create_key(
+        settings.api_keys, name, scope, created_at=now, secret=secrets.token_bytes(32),
+        expires_at=None if days is None else now + timedelta(days=days),
+    )  # fmt: skip
     typer.echo(token)
 
 
 def show() -> None:
     """List the API keys: their names and what they may do."""
-    table = Table("name", "scopes", "created")
+    table = Table("name", "scopes", "created", "expires")
     for key in load_keys(load_settings().api_keys).keys:
-        table.add_row(key.name, " ".join(key.scopes), f"{key.created_at:%Y-%m-%d %H:%M}")
+        expires = "never" if key.expires_at is None else f"{key.expires_at:%Y-%m-%d %H:%M}"
+        table.add_row(key.name, " ".join(key.scopes), f"{key.created_at:%Y-%m-%d %H:%M}", expires)
     Console().print(table)
 
 
@@ -88,12 +94,12 @@ def revoke(name: Name) -> None:
     typer.echo(f"revoked {name}")
 
 
-def _check_domains(scopes: Sequence[str]) -> None:
+def _check_scopes(scopes: Sequence[str]) -> None:
     """A scope for a domain nobody declared is a slip of the pen, and would be found only when a request is refused."""
-    known = {score_scope(domain) for domain in load_catalog()} | {score_scope("*"), METRICS}
+    known = known_scopes(load_catalog())
     for scope in scopes:
         if scope not in known:
-            raise ConfigError(f"--scope: expected one of {', '.join(sorted(known))}, found {scope!r}")
+            raise ConfigError(f"--scope: expected one of {', '.join(known)}, found {scope!r}")
 
 
 def _become(command: Sequence[str], variables: dict[str, str], folder: Path) -> NoReturn:

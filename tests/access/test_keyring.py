@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from riskloom.access import METRICS, create_key, load_keys, revoke_key, score_scope
+from riskloom.access import AUDIT, METRICS, create_key, known_scopes, load_keys, revoke_key, score_scope
 from riskloom.errors import ConfigError
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -55,6 +55,38 @@ def test_denied_unless_granted(tmp_path: Path) -> None:
     assert rights == {"one": [True, False, False], "every": [True, True, False], "scraper": [False, False, True]}
 
 
+def test_a_right_in_one_domain_is_none_in_another_and_no_other_right(tmp_path: Path) -> None:
+    """To read is not to write, one domain is not the next, and ``*`` is every domain of its right alone."""
+    path = tmp_path / "api_keys.json"
+    token = make(path, "clerk", "cases:read:*", "cases:write:some_domain")
+    key = load_keys(path).find(token)
+    assert key is not None
+    asked = ("cases:read:other", "cases:write:some_domain", "cases:write:other", "rules:read:some_domain", AUDIT)
+    assert [key.may(scope) for scope in asked] == [True, True, False, False, False]
+    assert key.actor == "key:clerk"
+
+
+def test_a_key_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    """The end is no longer part of it; without one it stays until it is revoked."""
+    path = tmp_path / "api_keys.json"
+    end = NOW + timedelta(days=1)
+    token = create_key(path, "guest", ["score:*"], created_at=NOW, secret=b"g" * 32, expires_at=end)
+    stays = make(path, "stays", "score:*")
+    ring = load_keys(path)
+    guest, other = ring.find(token), ring.find(stays)
+    assert guest is not None
+    assert other is not None
+    assert [guest.is_expired(at) for at in (NOW, end - timedelta(microseconds=1), end)] == [False, False, True]
+    assert not other.is_expired(end + timedelta(days=9999))
+
+
+def test_every_known_scope_can_be_granted(tmp_path: Path) -> None:
+    """What the command line offers is what a key file takes."""
+    scopes = known_scopes(["some_domain"])
+    assert {"score:*", "rules:approve:some_domain", "models:read:*", METRICS, AUDIT} <= set(scopes)
+    make(tmp_path / "api_keys.json", "everything", *scopes)
+
+
 def test_no_file_opens_nothing(tmp_path: Path) -> None:
     """Without a key file there is no key, which is not an error."""
     assert load_keys(tmp_path / "none.json").keys == ()
@@ -91,7 +123,21 @@ def test_same_name_twice_is_refused(tmp_path: Path) -> None:
     assert len(load_keys(path).keys) == 1
 
 
-@pytest.mark.parametrize("scope", ["score", "score:", "score:Upper", "admin", "*", "metrics:write"])
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "score",
+        "score:",
+        "score:Upper",
+        "admin",
+        "*",
+        "metrics:write",
+        "cases:read",
+        "cases:*",
+        "audit:read:*",
+        "cases:approve:some_domain",
+    ],
+)
 def test_unknown_scope_is_refused(tmp_path: Path, scope: str) -> None:
     """A scope that means nothing is refused when the key is made, not ignored when it is used."""
     with pytest.raises(ConfigError, match="scopes"):
