@@ -19,6 +19,7 @@ from riskloom.catalog.declaration import (
     Watch,
 )
 from riskloom.catalog.loader import DOMAINS, load_catalog, load_domain
+from riskloom.catalog.verdicts import read_details, verdict_columns
 
 __all__ = [
     "DOMAINS",
@@ -41,4 +42,6 @@ __all__ = [
     "cheapest_between",
     "load_catalog",
     "load_domain",
+    "read_details",
+    "verdict_columns",
 ]

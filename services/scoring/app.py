@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import structlog
 from pydantic import BaseModel
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskloom.access import METRICS, score_scope
-from services.scoring.body import read_json
 from services.scoring.decisions import Decision
-from services.scoring.logs import configure_logs, where_raised
 from services.scoring.metrics import NO_DOMAIN, NO_OUTCOME
-from services.scoring.openapi import openapi_document
-from services.scoring.pages import page_routes
-from services.scoring.problems import Code, RefusalError
+from services.scoring.openapi import TITLE, openapi_document
 from services.scoring.runtime import Runtime
 from services.scoring.schema import read_event, request_model
+from services.web.body import read_json
+from services.web.envelope import HANDLERS, Envelope
+from services.web.logs import configure_logs
+from services.web.pages import page_routes
+from services.web.problems import RefusalError
 
 DECIDE_SECONDS = 1.0
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_SAFE_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-]
-_UNHANDLED = "The service made a mistake; its log has it under this request's id."
-_log = structlog.get_logger("scoring.app")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -54,6 +43,9 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str]) -> Starle
     async def openapi(_: Request) -> Response:
         return JSONResponse(document)
 
+    async def to_page(_: Request) -> Response:
+        return RedirectResponse("/docs")
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         configure_logs()
@@ -69,13 +61,14 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str]) -> Starle
             Route("/v1/domains/{domain}/score", unknown_domain_endpoint(runtime), methods=["POST"]),
             *operation_routes(runtime),
             Route("/openapi.json", openapi),
-            *page_routes(),
+            *page_routes(TITLE),
+            Route("/", to_page),
         ],
-        exception_handlers={RefusalError: _refuse, HTTPException: _refuse_http},
+        exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would be sent to whatever host the caller names
-    app.add_middleware(_Envelope, new_request_id=new_request_id)
+    app.add_middleware(Envelope, new_request_id=new_request_id)
     return app
 
 
@@ -155,58 +148,3 @@ def count_rules(runtime: Runtime, domain: str, decision: Decision) -> None:
     shadow = decision.shadow.rules_hit if decision.shadow else ()
     for hit in (*decision.rules_hit, *shadow):
         runtime.metrics.rule_hits.labels(domain, hit.rule, hit.stage).inc()
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    if not isinstance(error, RefusalError):
-        raise error
-    return error.response()
-
-
-async def _refuse_http(_: Request, error: Exception) -> Response:
-    """Starlette's own refusals (no such route, wrong method) in our format."""
-    if not isinstance(error, HTTPException):
-        raise error
-    is_method = error.status_code == 405  # noqa: PLR2004
-    code: Code = "method_not_allowed" if is_method else "not_found"
-    message = "This address takes another method." if is_method else "There is nothing at this address."
-    return RefusalError(code, message, headers=dict(error.headers or {})).response()
-
-
-class _Envelope:
-    """Around every request: its id, the headers of every answer, and the answer where we made a mistake."""
-
-    def __init__(self, app: ASGIApp, new_request_id: Callable[[], str]) -> None:
-        self._app = app
-        self._new_request_id = new_request_id
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = self._request_id(scope)
-        status = 0
-
-        async def send_marked(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], *_SAFE_HEADERS, (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_marked)
-            except Exception as error:  # noqa: BLE001 - the last place where a mistake can be answered
-                # Not the message, which may repeat the event's values.
-                _log.error("mistake", error=type(error).__name__, where=where_raised(error))
-                if not status:
-                    await RefusalError("internal", _UNHANDLED).response()(scope, receive, send_marked)
-            if status >= 400:  # noqa: PLR2004
-                _log.info("refused", status=status)
-
-    def _request_id(self, scope: Scope) -> str:
-        for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.fullmatch(text := value.decode("latin-1")):
-                return str(text)
-        return self._new_request_id()

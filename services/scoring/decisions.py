@@ -24,9 +24,9 @@ from services.scoring.champions import Champion, Champions
 from services.scoring.features import Freshness, GuardedFeatures, Reading
 from services.scoring.judging import RuleHit, Shadow, rules_hit, shadow_of
 from services.scoring.ports import Backend, Matrix
-from services.scoring.problems import RefusalError
 from services.scoring.rules import RulesInService
 from services.scoring.schema import STAMPED
+from services.web.problems import RefusalError
 
 REASONS = 5
 _RETRY = {"Retry-After": "1"}

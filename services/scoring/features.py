@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from riskloom.catalog import Domain
 from riskloom.errors import EventRefusedError
 from services.scoring.ports import Backend, OnlineRow, OnlineStore, Status, View
-from services.scoring.problems import FieldProblem, RefusalError
+from services.web.problems import FieldProblem, RefusalError
 
 READ_SECONDS = 0.25
 REOPEN_AFTER = timedelta(seconds=10)  # connecting is work, also where it fails
@@ -131,7 +131,7 @@ class GuardedFeatures:
                 return await loop.run_in_executor(self._thread, question, store)
         except EventRefusedError as error:
             detail = FieldProblem(field=error.field, expected=error.expected, found=error.found)
-            raise RefusalError("invalid_request", "The event cannot be counted.", details=[detail]) from None
+            raise RefusalError("invalid_request", "The event cannot be counted.", errors=[detail]) from None
         except Exception:  # noqa: BLE001 - whatever a store's client raises: events are answered without it
             self._note(is_reachable=False)
             return None

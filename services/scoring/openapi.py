@@ -12,16 +12,32 @@ from riskloom import __version__
 from riskloom.access import METRICS, score_scope
 from riskloom.catalog import Domain
 from services.scoring.decisions import Decision
-from services.scoring.problems import STATUS, Code, ProblemAnswer
 from services.scoring.schema import example
 from services.scoring.status import Readiness
+from services.web.pages import API_KEYS
+from services.web.problems import KINDS, MEDIA_TYPE, Code, Problem
 
+TITLE = "Riskloom scoring"
 _REF = "#/components/schemas/{model}"
 _DESCRIPTION = """
 One event in, one decision out. Every decision is written down before it is answered.
 
 Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`; `riskloom api-key create` makes one.
-Every answer with a status of 400 or more is `{"error": {"code", "message", "details"}}`."""
+Every answer with a status of 400 or more is `application/problem+json` (RFC 9457), with `code` and `errors` besides."""
+#: What it may answer instead of a decision.
+_CODES: tuple[Code, ...] = (
+    "invalid_json",
+    "unauthenticated",
+    "forbidden",
+    "body_timeout",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_request",
+    "internal",
+    "model_missing",
+    "decision_not_recorded",
+    "timeout",
+)
 _MEANING: dict[int, str] = {
     400: "The body is not JSON, or not JSON everybody reads the same way.",
     401: "No API key, or none that was given out.",
@@ -29,7 +45,7 @@ _MEANING: dict[int, str] = {
     408: "The body did not arrive in time.",
     413: "The body is larger than 64 kB.",
     415: "The body is not declared as plain JSON.",
-    422: "A field is unknown, missing or not what the contract says; `details` names each.",
+    422: "A field is unknown, missing or not what the contract says; `errors` names each.",
     500: "A mistake of ours; the log has it under the request's id.",
     503: "No model is in service, or the decision could not be written down: no decision was made.",
     504: "The decision took too long: no decision was made.",
@@ -44,22 +60,19 @@ def openapi_document(domains: Mapping[str, Domain], requests: Mapping[str, type[
         domains: The declared domains by name.
         requests: Each domain's request model by the domain's name.
     """
-    models = [*requests.values(), Decision, ProblemAnswer, Readiness]
+    models = [*requests.values(), Decision, Problem, Readiness]
     modes = [(model, "validation" if model in requests.values() else "serialization") for model in models]
     _, definitions = models_json_schema(modes, ref_template=_REF)  # type: ignore[arg-type]
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Riskloom scoring", "version": __version__, "description": _DESCRIPTION.strip()},
+        "info": {"title": TITLE, "version": __version__, "description": _DESCRIPTION.strip()},
         "paths": {
             **{f"/v1/domains/{name}/score": {"post": _score(domains[name], requests[name])} for name in domains},
             **_operations(),
         },
         "components": {
             "schemas": definitions["$defs"],
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            },
+            "securitySchemes": API_KEYS,
         },
         "tags": [{"name": "scoring"}, {"name": "operations"}],
     }
@@ -106,14 +119,18 @@ def _operation(name: str, summary: str, responses: dict[str, Any]) -> dict[str, 
 
 
 def _problem(status: int) -> dict[str, Any]:
-    codes: list[Code] = [code for code, known in STATUS.items() if known == status]
+    codes = [code for code in _CODES if KINDS[code].status == status]
     described = f"{_MEANING[status]} Codes: {', '.join(f'`{code}`' for code in codes)}."
-    return {"description": described, "content": _json(ProblemAnswer.__name__)}
+    return {"description": described, "content": {MEDIA_TYPE: _schema(Problem.__name__)}}
 
 
 def _json(schema: str, **more: object) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": _REF.format(model=schema)}, **more}}
+    return {"application/json": {**_schema(schema), **more}}
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return {"schema": {"$ref": _REF.format(model=name)}}
 
 
 def _security() -> list[dict[str, list[str]]]:
-    return [{"bearer": []}, {"header": []}]
+    return [{name: []} for name in API_KEYS]

@@ -16,12 +16,12 @@ from services.memory import settle_memory
 from services.scoring.champions import Champions
 from services.scoring.decisions import Decider
 from services.scoring.features import GuardedFeatures
-from services.scoring.gate import Gate
-from services.scoring.logs import where_raised
 from services.scoring.metrics import Metrics
 from services.scoring.ports import Backend
 from services.scoring.rules import RulesInService
 from services.scoring.status import DomainStatus, Readiness, domain_status, readiness
+from services.web.gate import Gate
+from services.web.logs import where_raised
 
 #: How often records, keys and stores are looked at.
 POLL_SECONDS = 1.0
@@ -57,7 +57,7 @@ class Runtime:
     ) -> None:
         self.domains = domains
         self.ticks = ticks
-        self.gate = Gate(keys)
+        self.gate = Gate(keys, clock=clock)
         self.metrics = Metrics(self.statuses)
         self._clock = clock
         self._outbox = Outbox(decisions)

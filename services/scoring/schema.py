@@ -8,12 +8,11 @@ from pydantic import BaseModel, ConfigDict, JsonValue, PlainValidator, Validatio
 
 from riskloom.catalog import Domain
 from riskloom.contracts import Column
-from services.scoring.problems import FieldProblem, RefusalError
-from services.scoring.values import kind_of, reader
+from riskloom.contracts.values import kind_of, reader
+from services.web.problems import FieldProblem, RefusalError, field_problems
 
 #: The service says when an event was observed: at the moment it is decided. It is not for the caller to say.
 STAMPED = "observed_at"
-_MAX_DETAILS = 32  # a body full of unknown fields is not answered with as many lines
 _EXAMPLE_TIME = "2026-01-15T12:30:00Z"
 
 
@@ -43,29 +42,18 @@ def read_event(model: type[BaseModel], content: object) -> dict[str, Any]:
     """
     if not isinstance(content, dict):
         detail = FieldProblem(field="(body)", expected="an object", found=kind_of(content))
-        raise RefusalError("invalid_request", "The body is not an object.", details=[detail])
+        raise RefusalError("invalid_request", "The body is not an object.", errors=[detail])
     try:
         event = model.model_validate(content)
     except ValidationError as error:
-        details = [_problem(item) for item in error.errors(include_url=False, include_input=False)[:_MAX_DETAILS]]
         raise RefusalError(
-            "invalid_request", "The request does not keep the table's contract.", details=details
+            "invalid_request", "The request does not keep the table's contract.", errors=field_problems(error)
         ) from None
     return dict(event)
 
 
 def _annotation(column: Column) -> Any:
     return Annotated[Any, PlainValidator(reader(column)), WithJsonSchema(_json_schema(column))]
-
-
-def _problem(item: Any) -> FieldProblem:
-    field = ".".join(map(str, item["loc"])).encode("ascii", "backslashreplace").decode()[:80]
-    if item["type"] == "mismatch":
-        return FieldProblem(field=field, expected=item["ctx"]["expected"], found=item["ctx"]["found"])
-    if item["type"] == "missing":
-        return FieldProblem(field=field, expected="a value", found="nothing")
-    # Its value is not repeated: what is sent by mistake may be a secret.
-    return FieldProblem(field=field, expected="no field of this name", found="a field of this name")
 
 
 def _json_schema(column: Column) -> dict[str, object]:

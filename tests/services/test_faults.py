@@ -157,7 +157,7 @@ def test_no_champion_is_a_defined_answer(world: World, domain: Domain) -> None:
     with in_process(world) as client:
         response = post(client, world, domain)
         assert response.status_code == 503
-        assert response.json()["error"]["code"] == "model_missing"
+        assert response.json()["code"] == "model_missing"
         assert response.headers["retry-after"] == "1"
         assert status_of(client, domain)["state"] == "no_champion"
         assert client.get("/readyz").status_code == 200
@@ -168,7 +168,7 @@ def test_model_with_a_wrong_signature_is_not_loaded(world: World, domain: Domain
     tamper(champion_folder(world, domain, "1"))
     with in_process(world) as client:
         response = post(client, world, domain)
-        assert (response.status_code, response.json()["error"]["code"]) == (503, "model_missing")
+        assert (response.status_code, response.json()["code"]) == (503, "model_missing")
         ready = client.get("/readyz")
         assert ready.status_code == 503
         found = status_of(client, domain)
@@ -229,7 +229,7 @@ def test_model_that_wants_unknown_features_is_refused(world: World, domain: Doma
     """A model trained on a feature that no view gives any more would be scored on nothing: it is not put in service."""
     add_champion(world.settings, domain, views_of(world.settings, domain), now=world.now, gone=("given_last_year",))
     with in_process(world) as client:
-        assert post(client, world, domain).json()["error"]["code"] == "model_missing"
+        assert post(client, world, domain).json()["code"] == "model_missing"
         assert status_of(client, domain)["problem"] == "features_unknown"
 
 
@@ -239,7 +239,7 @@ def test_decision_that_cannot_be_kept_is_not_answered(world: World, domain: Doma
     (world.settings.decisions / domain.name).write_text("a file where the folder should be")
     with in_process(world) as client:
         response = post(client, world, domain)
-        assert (response.status_code, response.json()["error"]["code"]) == (503, "decision_not_recorded")
+        assert (response.status_code, response.json()["code"]) == (503, "decision_not_recorded")
         assert "outcome" not in response.text
 
 
@@ -262,7 +262,7 @@ def test_model_that_cannot_score_is_not_put_in_service(
     """A model is tried on one row before it serves: what its library raises is found then, and not by an event."""
     monkeypatch.setattr(StrangeModel, "behaviour", "broken")
     with in_process(world, backend=real_backend(world, StrangeModel)) as client:
-        assert post(client, world, domain).json()["error"]["code"] == "model_missing"
+        assert post(client, world, domain).json()["code"] == "model_missing"
         assert status_of(client, domain)["problem"] == "load_failed"
 
 
@@ -273,7 +273,7 @@ def test_our_own_mistake_is_answered_without_its_words(
     monkeypatch.setattr(StrangeModel, "behaviour", "raise")
     with in_process(world, backend=real_backend(world, StrangeModel)) as client:
         response = post(client, world, domain)
-        assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
+        assert (response.status_code, response.json()["code"]) == (500, "internal")
         assert "tx-12345" not in response.text
         assert response.headers["x-request-id"]
         assert list(read_decisions(world.settings.decisions, domain.name)) == []
@@ -284,7 +284,7 @@ def test_decision_that_takes_too_long_is_none(world: World, domain: Domain, monk
     monkeypatch.setattr(StrangeModel, "behaviour", "slow")
     with in_process(world, backend=real_backend(world, StrangeModel)) as client:
         response = post(client, world, domain, FLAGGED)
-        assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
+        assert (response.status_code, response.json()["code"]) == (504, "timeout")
         time.sleep(1)
         assert list(read_decisions(world.settings.decisions, domain.name)) == []
 

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain
-from services.scoring.body import MAX_BYTES
+from services.web.body import MAX_BYTES
 from tests.services.conftest import DOMAINS, World, event
 from tests.services.world import CALM
 
@@ -30,14 +30,14 @@ def post(client: TestClient, built_world: World, domain: Domain) -> Post:
 
 
 def error_of(response: Any, status: int, code: str) -> dict[str, Any]:
-    """The error of an answer, which has the one format every error has."""
+    """The problem of an answer, which has the one format every problem has."""
     assert response.status_code == status, response.text
-    assert set(response.json()) == {"error"}
-    error: dict[str, Any] = response.json()["error"]
-    assert set(error) == {"code", "message", "details"}
-    assert error["code"] == code
-    assert error["message"].endswith(".")
-    return error
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert set(problem) - {"errors"} == {"type", "title", "status", "detail", "code"}
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["detail"].endswith(".")
+    return problem
 
 
 @pytest.mark.parametrize("name", DOMAINS)
@@ -52,7 +52,7 @@ def test_documented_example_is_accepted(client: TestClient, built_world: World, 
 def test_unknown_field_is_named_and_its_value_is_not_repeated(post: Post, domain: Domain) -> None:
     """A field the contract does not know is refused by name; what it held may be a secret."""
     error = error_of(post({**event(domain, CALM), "password": "hunter2"}), 422, "invalid_request")
-    assert error["details"] == [
+    assert error["errors"] == [
         {"field": "password", "expected": "no field of this name", "found": "a field of this name"}
     ]
     assert "hunter2" not in json.dumps(error)
@@ -61,7 +61,7 @@ def test_unknown_field_is_named_and_its_value_is_not_repeated(post: Post, domain
 def test_time_of_observation_is_not_the_callers_to_say(post: Post, domain: Domain) -> None:
     """``observed_at`` is stamped by the service; a caller cannot move a decision in time."""
     error = error_of(post({**event(domain, CALM), "observed_at": "2026-01-01T00:00:00Z"}), 422, "invalid_request")
-    assert [detail["field"] for detail in error["details"]] == ["observed_at"]
+    assert [detail["field"] for detail in error["errors"]] == ["observed_at"]
 
 
 def test_every_wrong_field_is_named_at_once(post: Post, domain: Domain) -> None:
@@ -70,15 +70,15 @@ def test_every_wrong_field_is_named_at_once(post: Post, domain: Domain) -> None:
         name for name, column in domain.event_table.columns.items() if not column.nullable and name != "observed_at"
     ]
     error = error_of(post({}), 422, "invalid_request")
-    assert [detail["field"] for detail in error["details"]] == required
-    assert {detail["found"] for detail in error["details"]} == {"nothing"}
+    assert [detail["field"] for detail in error["errors"]] == required
+    assert {detail["found"] for detail in error["errors"]} == {"nothing"}
 
 
 @pytest.mark.parametrize("value", [7, 1.5, True, None, ["a"], {"a": 1}])
 def test_wrong_type_is_told_with_what_was_expected(post: Post, domain: Domain, value: object) -> None:
     """Nothing is converted to a string: the type that was found is named."""
     error = error_of(post({**event(domain, CALM), domain.subject.key: value}), 422, "invalid_request")
-    (detail,) = error["details"]
+    (detail,) = error["errors"]
     assert detail["field"] == domain.subject.key
     assert detail["expected"].startswith("a string of 1 to ")
     assert detail["found"] in {"an integer", "a number", "a boolean", "null", "a list", "an object"}
@@ -90,7 +90,7 @@ def test_string_that_no_key_could_be(post: Post, domain: Domain, value: str) -> 
     response = post({**event(domain, CALM), domain.subject.key: value[:60_000]})
     error = error_of(response, 422, "invalid_request")
     assert len(response.content) < 1_000
-    assert error["details"][0]["field"] == domain.subject.key
+    assert error["errors"][0]["field"] == domain.subject.key
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_string_that_no_key_could_be(post: Post, domain: Domain, value: str) -> 
 def test_time_needs_a_date_seconds_and_an_offset(post: Post, domain: Domain, value: object) -> None:
     """A time that could mean two instants, or none, is refused."""
     error = error_of(post({**event(domain, CALM), "effective_at": value}), 422, "invalid_request")
-    assert error["details"][0]["expected"].startswith("an ISO 8601 time with seconds and offset")
+    assert error["errors"][0]["expected"].startswith("an ISO 8601 time with seconds and offset")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_amount_that_no_column_holds(post: Post, domain: Domain, text: str) -> N
     raw = json.dumps({**event(domain, CALM), domain.subject.amount: "AMOUNT"}).replace('"AMOUNT"', text)
     response = post(raw=raw.encode())
     error = error_of(response, 422, "invalid_request")
-    assert [detail["field"] for detail in error["details"]] == [domain.subject.amount]
+    assert [detail["field"] for detail in error["errors"]] == [domain.subject.amount]
     assert len(response.content) < 1_000
 
 
@@ -155,13 +155,13 @@ def test_body_that_is_not_json(post: Post, raw: bytes) -> None:
 def test_body_that_is_no_object(post: Post, content: object) -> None:
     """JSON that is not an object is an event of no kind."""
     error = error_of(post(content), 422, "invalid_request")
-    assert error["details"][0]["expected"] == "an object"
+    assert error["errors"][0]["expected"] == "an object"
 
 
 def test_many_unknown_fields_are_not_answered_with_as_many_lines(post: Post) -> None:
     """An answer stays small however much is wrong."""
     response = post({f"f{n}": 1 for n in range(4_000)})
-    assert len(error_of(response, 422, "invalid_request")["details"]) == 32
+    assert len(error_of(response, 422, "invalid_request")["errors"]) == 32
 
 
 def test_body_that_says_it_is_too_large(post: Post) -> None:
@@ -243,15 +243,15 @@ def test_either_header_presents_the_key(client: TestClient, built_world: World, 
 def test_key_without_the_scope_is_refused(client: TestClient, built_world: World, domain: Domain, key: str) -> None:
     """A key for something else is known and still may not; its scope is named."""
     response = client.post(f"/v1/domains/{domain.name}/score", json={}, headers=built_world.auth(key))
-    assert f"score:{domain.name}" in error_of(response, 403, "forbidden")["message"]
+    assert f"score:{domain.name}" in error_of(response, 403, "forbidden")["detail"]
 
 
 def test_unknown_domain_is_told_to_a_caller_with_a_key(client: TestClient, built_world: World) -> None:
     """The answer lists the domains there are, and does not repeat what was asked for."""
     response = client.post("/v1/domains/no_such_domain/score", json={}, headers=built_world.auth())
     error = error_of(response, 404, "unknown_domain")
-    assert all(name in error["message"] for name in DOMAINS)
-    assert "no_such_domain" not in error["message"]
+    assert all(name in error["detail"] for name in DOMAINS)
+    assert "no_such_domain" not in error["detail"]
 
 
 @pytest.mark.parametrize(

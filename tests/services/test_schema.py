@@ -6,8 +6,8 @@ import pytest
 
 from riskloom.catalog import Domain, load_catalog
 from riskloom.contracts import TableContract
-from services.scoring.problems import RefusalError
 from services.scoring.schema import example, read_event, request_model
+from services.web.problems import RefusalError
 
 _TEXT = {"type": "string", "description": "A text of a test."}
 _TIME = {"type": "timestamp", "description": "A time of a test."}

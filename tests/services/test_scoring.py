@@ -165,7 +165,7 @@ def test_an_event_from_the_future_is_refused(world: World, domain: Domain) -> No
         url = f"/v1/domains/{domain.name}/score"
         response = client.post(url, json={**event(domain, CALM), "effective_at": ahead}, headers=world.auth())
     assert response.status_code == 422
-    assert "effective" in response.json()["error"]["details"][0]["field"]
+    assert "effective" in response.json()["errors"][0]["field"]
     assert list(read_decisions(world.settings.decisions, domain.name)) == []
 
 

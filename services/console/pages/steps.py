@@ -20,11 +20,11 @@ from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.labels import give_verdict, withdraw_label
 from riskloom.ledger.queries import case_file
-from riskloom.ledger.schema import Decision, LinkKind
+from riskloom.ledger.schema import LinkKind
 from services.console.conflicts import explain
 from services.console.pages.cases import SNOOZES, page
 from services.console.pages.problems import typed_in
-from services.console.verdict_form import detail_fields, read_details
+from services.console.verdict_form import read_details
 from services.console.visit import Visit
 
 _CONFLICTS = (TakenError, StaleError, RefusedStepError, RepeatedKeyError)
@@ -113,11 +113,8 @@ def decide(visit: Visit) -> Response:
     """Close the case with what turned out to be true; the same form sent twice is one verdict."""
     choice, reason = visit.form.get("verdict", ""), visit.form.get("reason", "").strip()
     with reading(visit.console.engine) as session:
-        file = case_file(session, visit.path("case_id"))
-        newest = next((alert.decision_id for alert in reversed(file.alerts) if alert.decision_id), None)
-        decision = session.get(Decision, newest) if newest else None
-    domain = visit.console.domains[file.case.domain]
-    details, wrong = read_details(detail_fields(domain, decision.event if decision else {}), visit.form)
+        domain = visit.console.domains[case_file(session, visit.path("case_id")).case.domain]
+    details, wrong = read_details(domain, visit.form)
     if choice not in _CHOICES:
         wrong["verdict"] = "Choose what it was."
     if not reason:

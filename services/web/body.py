@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
 
-from services.scoring.problems import RefusalError
+from services.web.problems import RefusalError
 
 MAX_BYTES = 64 * 1024
 READ_SECONDS = 2.0
@@ -17,17 +17,21 @@ _MAX_DIGITS = 64  # of one number; more than any column holds
 _CLOSE = {"Connection": "close"}  # the rest of the body is not read
 
 
-async def read_json(request: Request) -> Any:
+async def read_json(request: Request, *, max_bytes: int = MAX_BYTES) -> Any:
     """
     The body's content: str, int, Decimal, bool, None, list and dict.
+
+    Args:
+        request: As it comes.
+        max_bytes: A body with more is not read.
 
     Raises:
         RefusalError: Not JSON by its type or its text, too large, or not here in time.
     """
-    _check_headers(request)
+    _check_headers(request, max_bytes)
     try:
         async with asyncio.timeout(READ_SECONDS):
-            body = await _read(request)
+            body = await _read(request, max_bytes)
     except TimeoutError:
         raise RefusalError(
             "body_timeout", f"The body did not arrive within {READ_SECONDS:g} s.", headers=_CLOSE
@@ -55,7 +59,7 @@ def parse(body: bytes) -> Any:
         raise RefusalError("invalid_json", "The body is nested too deeply.") from None
 
 
-def _check_headers(request: Request) -> None:
+def _check_headers(request: Request, max_bytes: int) -> None:
     kind, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
     if kind.strip().lower() != "application/json" or charset not in {"", "charset=utf-8"}:
@@ -63,21 +67,21 @@ def _check_headers(request: Request) -> None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise RefusalError("unsupported_media_type", "Expected a body without Content-Encoding.", headers=_CLOSE)
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length[:20]) > MAX_BYTES:
-        raise _too_large()
+    if not length.isdecimal() or int(length[:20]) > max_bytes:
+        raise _too_large(max_bytes)
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise _too_large()
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
     return bytes(body)
 
 
-def _too_large() -> RefusalError:
-    return RefusalError("body_too_large", f"The body is larger than {MAX_BYTES} bytes.", headers=_CLOSE)
+def _too_large(max_bytes: int) -> RefusalError:
+    return RefusalError("body_too_large", f"The body is larger than {max_bytes} bytes.", headers=_CLOSE)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

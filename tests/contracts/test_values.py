@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskloom.contracts import Column
-from services.scoring.body import parse
-from services.scoring.problems import RefusalError
-from services.scoring.values import MismatchError, reader
+from riskloom.contracts.values import MismatchError, reader
+from services.web.body import parse
+from services.web.problems import RefusalError
 
 
 def column(kind: str, **bounds: object) -> Column:

@@ -7,14 +7,21 @@ BentoML's own page is not used: it loads a tracking script, and it knows only Be
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from riskloom.errors import ConfigError
 
+#: How a key is sent, as an OpenAPI document says it.
+API_KEYS: Mapping[str, Mapping[str, Any]] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 #: What the page needs, and how each file is announced.
 _FILES = {
     "swagger-ui.css": "text/css",
@@ -26,21 +33,21 @@ _PAGE = """<!DOCTYPE html>
 <head>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>Riskloom scoring</title>
-  <link rel="stylesheet" href="/docs/swagger-ui.css">
-  <link rel="icon" type="image/png" href="/docs/favicon-light-32x32.png">
+  <title>{title}</title>
+  <link rel="stylesheet" href="{prefix}/docs/swagger-ui.css">
+  <link rel="icon" type="image/png" href="{prefix}/docs/favicon-light-32x32.png">
 </head>
 <body>
   <div id="swagger-ui"></div>
-  <noscript>The machine-readable description is at <a href="/openapi.json">/openapi.json</a>.</noscript>
-  <script src="/docs/swagger-ui-bundle.js"></script>
-  <script src="/docs/start.js"></script>
+  <noscript>The machine-readable description is at <a href="{prefix}/openapi.json">{prefix}/openapi.json</a>.</noscript>
+  <script src="{prefix}/docs/swagger-ui-bundle.js"></script>
+  <script src="{prefix}/docs/start.js"></script>
 </body>
 </html>
 """
 _START = """window.addEventListener("load", () => {
   window.ui = SwaggerUIBundle({
-    url: "/openapi.json",
+    url: "OPENAPI",
     dom_id: "#swagger-ui",
     deepLinking: true,
     docExpansion: "full",
@@ -76,29 +83,32 @@ def swagger_files() -> Path:
     return folder
 
 
-def page_routes() -> list[Route]:
+def page_routes(title: str, *, prefix: str = "") -> list[Route]:
     """
-    The page at ``/docs``, its files, and a redirect from the root.
+    The page at ``/docs`` and its files; what it shows is at ``/openapi.json``, which the caller serves.
+
+    Args:
+        title: Of the page.
+        prefix: What stands before each of these addresses.
 
     Raises:
         ConfigError: The files are not where this release of BentoML should have them.
     """
     folder = swagger_files()
+    page = Response(_PAGE.format(title=title, prefix=prefix), media_type="text/html", headers=_HEADERS)
+    start = Response(_START.replace("OPENAPI", f"{prefix}/openapi.json"), media_type="text/javascript")
 
-    async def to_page(_: Request) -> Response:
-        return RedirectResponse("/docs")
+    def fixed(response: Response) -> Callable[[Request], Awaitable[Response]]:
+        async def serve(_: Request) -> Response:
+            return response
 
-    async def page(_: Request) -> Response:
-        return Response(_PAGE, media_type="text/html", headers=_HEADERS)
-
-    async def start(_: Request) -> Response:
-        return Response(_START, media_type="text/javascript")
+        return serve
 
     def file(name: str, kind: str) -> Route:
         async def serve(_: Request) -> Response:
             return FileResponse(folder / name, media_type=kind, headers={"Cache-Control": "max-age=86400"})
 
-        return Route(f"/docs/{name}", serve)
+        return Route(f"{prefix}/docs/{name}", serve)
 
     files = [file(name, kind) for name, kind in _FILES.items()]
-    return [Route("/", to_page), Route("/docs", page), Route("/docs/start.js", start), *files]
+    return [Route(f"{prefix}/docs", fixed(page)), Route(f"{prefix}/docs/start.js", fixed(start)), *files]

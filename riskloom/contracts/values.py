@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from pydantic_core import PydanticCustomError
 
-from riskloom.contracts import Column
+from riskloom.contracts.table import Column
 
 Reader = Callable[[object], Any]
 
@@ -27,6 +27,7 @@ _EXACT = Context(prec=200, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # and halves of surrogate pairs, which UTF-8 cannot say
 _DECIMAL_TEXT = re.compile(r"-?\d{1,38}(\.\d{1,38})?")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+_A_TIME = "an ISO 8601 time with seconds and offset, such as 2026-01-15T12:30:00Z, from 1970 to 2199"
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _JSON_NAMES = {
     str: "a string",
@@ -150,23 +151,23 @@ def _exact(number: Decimal, precision: int, scale: int) -> Decimal | None:
     return shortest.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
 
 
+def read_time(value: object) -> datetime:
+    """Read a time in UTC; raises MismatchError."""
+    if not isinstance(value, str):
+        raise MismatchError(_A_TIME, kind_of(value))
+    if not _TIME.fullmatch(value):
+        raise MismatchError(_A_TIME, _quoted(value))
+    try:
+        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise MismatchError(_A_TIME, _quoted(value)) from error
+    if not _EARLIEST <= moment < _LATEST:
+        raise MismatchError(_A_TIME, _quoted(value))
+    return moment
+
+
 def _timestamp(column: Column) -> Reader:  # noqa: ARG001 - all readers are made from their column
-    expected = "an ISO 8601 time with seconds and offset, such as 2026-01-15T12:30:00Z, from 1970 to 2199"
-
-    def read(value: object) -> datetime:
-        if not isinstance(value, str):
-            raise MismatchError(expected, kind_of(value))
-        if not _TIME.fullmatch(value):
-            raise MismatchError(expected, _quoted(value))
-        try:
-            moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
-        except (ValueError, OverflowError) as error:
-            raise MismatchError(expected, _quoted(value)) from error
-        if not _EARLIEST <= moment < _LATEST:
-            raise MismatchError(expected, _quoted(value))
-        return moment
-
-    return read
+    return read_time
 
 
 def _check_bounds(column: Column, value: Decimal) -> None:

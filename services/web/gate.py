@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -9,11 +11,11 @@ from starlette.requests import Request
 
 from riskloom.access import ApiKey, KeyRing, load_keys
 from riskloom.errors import ConfigError
-from services.scoring.problems import RefusalError
+from services.web.problems import RefusalError
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _MAX_KEY = 256  # characters; a longer one is none of ours and is not hashed
-_log = structlog.get_logger("scoring.gate")
+_log = structlog.get_logger("web.gate")
 
 
 class Gate:
@@ -22,11 +24,13 @@ class Gate:
 
     Args:
         path: The key file.
+        clock: The time, timezone-aware.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], datetime]) -> None:
         self.is_trusted = True
         self._path = path
+        self._clock = clock
         self._ring = KeyRing()
         self._stamp: object = None
 
@@ -49,13 +53,15 @@ class Gate:
         The key a request came with, in ``Authorization: Bearer …`` or ``X-API-Key``.
 
         Raises:
-            RefusalError: No key, two keys, or one that was not given out.
+            RefusalError: No key, two keys, or one that was not given out or whose time is over.
         """
         presented = _presented(request)
         key = self._ring.find(presented) if presented and len(presented) <= _MAX_KEY else None
         if key is None:
             message = "Send a valid API key: Authorization: Bearer <key>, or X-API-Key: <key>."
             raise RefusalError("unauthenticated", message, headers=_CHALLENGE)
+        if key.is_expired(self._clock()):
+            raise RefusalError("unauthenticated", "The time of this API key is over.", headers=_CHALLENGE)
         return key
 
     def require(self, key: ApiKey, scope: str) -> None:
