@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from riskloom.errors import NotInLedgerError, RefusedStepError, RepeatedKeyError, StaleError, TakenError
+from riskloom.errors import NotInLedgerError, RefusedStepError, StaleError, TakenError
 from riskloom.ledger.audit import AuditTrail
-from riskloom.ledger.canonical import digest
-from riskloom.ledger.schema import Base, Case, CaseEvent, IdempotencyKey
+from riskloom.ledger.schema import Base, Case, CaseEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +47,6 @@ class Desk:
             before=before,
             after=after,
         )
-
-
-def once(desk: Desk, key: str, request: Mapping[str, Any], run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """
-    Do a command once for a key of its caller's: the same command again changes nothing and has the same answer.
-
-    Args:
-        desk: Who asks; keys of different actors have nothing to do with each other.
-        key: Chosen by the caller, another for each command.
-        request: What is asked for.
-        run: Does it, and gives what JSON can say.
-
-    Raises:
-        RepeatedKeyError: The key was used for another request.
-    """
-    wanted = digest(request) or ""
-    row = IdempotencyKey(actor=desk.actor, key=key, request_digest=wanted, answer={}, done_at=desk.at)
-    if not added(desk.session, row):
-        known = desk.session.get_one(IdempotencyKey, (desk.actor, key))
-        if known.request_digest != wanted:
-            raise RepeatedKeyError(key)
-        return known.answer
-    row.answer = run()
-    return row.answer
 
 
 def added(session: Session, row: Base) -> bool:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from riskloom.contracts import TableContract
 from riskloom.errors import LedgerError, NotInLedgerError, RefusedStepError
-from riskloom.ledger.desk import Desk, added, columns_of, once, step, take_case
+from riskloom.ledger.desk import Desk, added, columns_of, step, take_case
+from riskloom.ledger.idempotency import once
 from riskloom.ledger.schema import Alert, Label, Provenance
 
 _AT_ONCE = 1000
@@ -87,7 +88,7 @@ def give_verdict(
         step(desk, case, "decided", {"verdict": is_positive, "reason": reason, "labels": labels}, before=before)
         return {"labels": labels}
 
-    return tuple(once(desk, key, request, decide)["labels"])
+    return tuple(once(desk, key, request, decide).answer["labels"])
 
 
 def state_label(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,8 @@ from riskloom.errors import LedgerError
 T = TypeVar("T")
 #: The most rows of one page.
 LARGEST_PAGE = 500
+_INT64 = 2**63
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,14 @@ def decode_cursor(cursor: str, columns: Sequence[InstrumentedAttribute[Any]]) ->
     except (ValueError, RecursionError) as error:
         raise LedgerError("cursor: expected one that a page gave") from error
     kinds = [str if isinstance(column.type, String) else int for column in columns]
-    if not isinstance(values, list) or [type(value) for value in values] != kinds:
+    if not isinstance(values, list) or [type(value) for value in values] != kinds or not all(map(_fits, values)):
         raise LedgerError("cursor: expected one that a page of this list gave")
     return [_loaded(value, column) for value, column in zip(values, columns, strict=True)]
+
+
+def _fits(value: str | int) -> bool:
+    """Whether a database takes it: PostgreSQL no zero in a text, none of them half a surrogate pair or 65 bits."""
+    return not _UNSTORABLE.search(value) if isinstance(value, str) else -_INT64 <= value < _INT64
 
 
 def _stored(value: Any, column: InstrumentedAttribute[Any]) -> Any:

@@ -36,6 +36,7 @@ _QUEUES = {
 }
 #: A busy entity has thousands, of which nobody reads more.
 _MOST_ALERTS = 200
+_LATEST_LABELS = Order((Label.observed_at, Label.label_id), is_descending=True)
 _LATEST_AUDIT = Order((AuditEvent.sequence,), is_descending=True)
 
 
@@ -224,6 +225,34 @@ def labels_of(session: Session, domain: str, subject: str, *, as_of: datetime | 
     if as_of is not None:
         statement = statement.where(Label.observed_at <= as_of)
     return session.scalars(statement.order_by(Label.observed_at.desc(), Label.label_id.desc())).all()
+
+
+def find_labels(
+    session: Session,
+    domain: str,
+    *,
+    subject: str | None = None,
+    as_of: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Label]:
+    """
+    Statements about the subjects of a domain that were known at a time, the newest first.
+
+    Args:
+        session: Of a reading transaction.
+        domain: Whose.
+        subject: Only about this one; of its statements the first holds.
+        as_of: What was known then, timezone-aware; now by default.
+        cursor: Of the page before.
+        limit: Most rows.
+    """
+    statement = select(Label, *_LATEST_LABELS.columns).where(Label.domain == domain)
+    if subject is not None:
+        statement = statement.where(Label.subject == subject)
+    if as_of is not None:
+        statement = statement.where(Label.observed_at <= as_of)
+    return page(session, statement, _LATEST_LABELS, cursor=cursor, limit=limit, make=itemgetter(0))
 
 
 def count_by_day(session: Session, domain: str, *, first: date, last: date) -> list[DayCount]:
