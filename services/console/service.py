@@ -8,7 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from riskloom.catalog import load_catalog
 from riskloom.ledger.audit import AuditTrail, ensure_audit_key
@@ -18,6 +18,8 @@ from riskloom.lifecycle.assignment import ensure_assignment_key
 from riskloom.lifecycle.publishing import Controls
 from riskloom.registry import ModelStore, ensure_signing_key
 from riskloom.settings import environment, load_settings
+from services.api.app import beside
+from services.api.service import build_api
 from services.console.app import create_app
 from services.console.models import ModelShelf
 from services.console.population import Populations
@@ -31,9 +33,9 @@ _TOKEN_BYTES = 32
 _PROGRAM = Path(sys.executable).with_name("riskloom")
 
 
-def build() -> Starlette:
+def build() -> ASGIApp:
     """
-    The application over what the settings point to.
+    The application over what the settings point to: the console's pages, and the API beside them.
 
     Raises:
         LedgerError: The ledger's tables are not this release's; says what to run.
@@ -53,11 +55,12 @@ def build() -> Starlette:
     )
     # One of the cores stays with the pages.
     runner = CommandRunner([str(_PROGRAM)], {**environment(settings), "RISKLOOM_DUCKDB_THREADS": "1"})
-    app = create_app(
+    domains = load_catalog()
+    pages = create_app(
         Console(
             engine=engine,
             trail=trail,
-            domains=load_catalog(),
+            domains=domains,
             rules=DeclaredRules(),
             controls=controls,
             vocabularies=Vocabularies(settings.dbt_manifest),
@@ -69,6 +72,7 @@ def build() -> Starlette:
             new_token=lambda: secrets.token_urlsafe(_TOKEN_BYTES),
         )
     )
+    app = beside(pages, build_api(settings, controls, domains))
     settle_memory()
     return app
 

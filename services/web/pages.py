@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -50,7 +50,7 @@ _START = """window.addEventListener("load", () => {
     url: "OPENAPI",
     dom_id: "#swagger-ui",
     deepLinking: true,
-    docExpansion: "full",
+    docExpansion: "EXPANSION",
     defaultModelsExpandDepth: 0,
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
@@ -83,20 +83,22 @@ def swagger_files() -> Path:
     return folder
 
 
-def page_routes(title: str, *, prefix: str = "") -> list[Route]:
+def page_routes(title: str, *, prefix: str = "", expansion: Literal["full", "list"] = "full") -> list[Route]:
     """
     The page at ``/docs`` and its files; what it shows is at ``/openapi.json``, which the caller serves.
 
     Args:
         title: Of the page.
         prefix: What stands before each of these addresses.
+        expansion: Whether each operation is shown whole, or opened by who wants to see it.
 
     Raises:
         ConfigError: The files are not where this release of BentoML should have them.
     """
     folder = swagger_files()
     page = Response(_PAGE.format(title=title, prefix=prefix), media_type="text/html", headers=_HEADERS)
-    start = Response(_START.replace("OPENAPI", f"{prefix}/openapi.json"), media_type="text/javascript")
+    script = _START.replace("OPENAPI", f"{prefix}/openapi.json").replace("EXPANSION", expansion)
+    start = Response(script, media_type="text/javascript")
 
     def fixed(response: Response) -> Callable[[Request], Awaitable[Response]]:
         async def serve(_: Request) -> Response:
