@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, get_args
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from riskloom.access import create_key, known_scopes, load_keys, revoke_key
+from riskloom.access import DomainRight, GlobalRight, create_key, known_scopes, load_keys, revoke_key
 from riskloom.catalog import load_catalog
 from riskloom.errors import ConfigError
 from riskloom.settings import environment, load_settings
@@ -96,10 +96,15 @@ def revoke(name: Name) -> None:
 
 def _check_scopes(scopes: Sequence[str]) -> None:
     """A scope for a domain nobody declared is a slip of the pen, and would be found only when a request is refused."""
-    known = known_scopes(load_catalog())
+    domains = load_catalog()
+    known = known_scopes(domains)
     for scope in scopes:
         if scope not in known:
-            raise ConfigError(f"--scope: expected one of {', '.join(known)}, found {scope!r}")
+            rights, names = ", ".join(get_args(DomainRight)), ", ".join(domains)
+            raise ConfigError(
+                f"--scope: expected {' or '.join(get_args(GlobalRight))}, or RIGHT:DOMAIN with a right of {rights} and "
+                f"a domain of {names} or *, found {scope!r}"
+            )
 
 
 def _become(command: Sequence[str], variables: dict[str, str], folder: Path) -> NoReturn:
