@@ -22,6 +22,7 @@ from services.api.calls import Api, Call
 from services.api.conditions import command_key, seen_version
 from services.api.operations import AnyOperation, Command, Operation
 from services.api.refusals import explained
+from services.api.shown import Empty
 from services.web.body import read_json
 from services.web.problems import FieldProblem, RefusalError, field_problems
 
@@ -36,7 +37,7 @@ def endpoint(operation: AnyOperation, api: Api) -> Endpoint:
 
     async def serve(request: Request) -> Response:
         call = admitted(operation, api, request)
-        sent = await read_json(request, max_bytes=MAX_BYTES) if operation.method == "POST" else parameters(request)
+        sent = await _body(operation, request) if operation.method == "POST" else parameters(request)
         asked = validated(operation.takes, sent)
         return await run_in_threadpool(_answer, operation, call, asked, sent)
 
@@ -99,6 +100,13 @@ def validated(kind: type[BaseModel], sent: object) -> BaseModel:
     except ValidationError as error:
         detail = "The request does not keep the operation's contract."
         raise RefusalError("invalid_request", detail, errors=field_problems(error)) from None
+
+
+async def _body(operation: AnyOperation, request: Request) -> Any:
+    is_left_out = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+    if operation.takes is Empty and is_left_out:
+        return {}
+    return await read_json(request, max_bytes=MAX_BYTES)
 
 
 def _answer(operation: AnyOperation, call: Call, asked: BaseModel, sent: Any) -> Response:

@@ -120,7 +120,7 @@ def _parameters(operation: Operation[Any], domains: Sequence[str]) -> Iterator[d
 
 
 def _successes(operation: Operation[Any]) -> dict[str, Any]:
-    names = ["ETag"] if _has_version(operation) else []
+    names = ["ETag"] if operation.has_version else []
     names += ["Link"] if issubclass(operation.gives, Listing) else []
     names += [REPLAYED] if isinstance(operation, Command) else []
     content = {"application/json": _schema(operation.gives)}
@@ -130,10 +130,6 @@ def _successes(operation: Operation[Any]) -> dict[str, Any]:
         made = {"description": "It is there now.", "headers": headers, "content": content}
         return {"201": made, **(found if operation.may_be_known else {})}
     return found
-
-
-def _has_version(operation: Operation[Any]) -> bool:
-    return {"version", "step"} & operation.gives.model_fields.keys() != set()
 
 
 def _by_status(codes: Sequence[Code]) -> dict[int, tuple[Code, ...]]:

@@ -41,6 +41,7 @@ class Operation(Generic[Asks]):
         right: What a key needs, in the domain of the address where it is about one.
         takes: What is asked: the parameters of a question, the body of anything that is posted.
         gives: The body of the answer.
+        has_version: Whether its answer has an ETag.
         refusals: Besides those that follow from what it takes.
     """
 
@@ -50,6 +51,7 @@ class Operation(Generic[Asks]):
     right: DomainRight | GlobalRight
     takes: type[Asks]
     gives: type[BaseModel]
+    has_version: bool = False
     refusals: tuple[Code, ...] = ()
     method: ClassVar[Method]
 

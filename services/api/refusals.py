@@ -9,7 +9,6 @@ from sqlalchemy.exc import OperationalError
 
 from riskloom.errors import (
     ApprovalNeededError,
-    CatalogError,
     LedgerError,
     NotInLedgerError,
     RefusedStepError,
@@ -18,7 +17,7 @@ from riskloom.errors import (
     TakenError,
 )
 from services.api.calls import etag
-from services.web.problems import Code, FieldProblem, RefusalError
+from services.web.problems import Code, RefusalError
 
 #: The first that fits; what is left of the ledger's errors is about a value that was sent.
 _CODES: tuple[tuple[type[LedgerError], Code], ...] = (
@@ -45,12 +44,6 @@ def explained() -> Iterator[None]:
         yield
     except StaleError as error:
         raise stale(error.present, error.changes) from error
-    except CatalogError as error:
-        errors = [
-            FieldProblem(field=f"{each.file} {each.key}", expected=each.expected, found=each.found)
-            for each in error.mistakes
-        ]
-        raise RefusalError("invalid_request", "The rule is not one; every mistake is listed.", errors=errors) from error
     except LedgerError as error:
         code = next(code for kind, code in _CODES if isinstance(error, kind))
         text = str(error)

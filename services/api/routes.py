@@ -31,7 +31,7 @@ _CASES: tuple[AnyOperation, ...] = (
     ),
     Question(
         path=_CASE, name="get_case", summary="A case with its alerts, notes and links",
-        right="cases:read", takes=Nothing, gives=cases.CaseRecord, run=cases.show,
+        right="cases:read", takes=Nothing, gives=cases.CaseRecord, run=cases.show, has_version=True,
     ),
     Question(
         path=f"{_CASE}/timeline", name="get_case_timeline", summary="What happened to a case, from the beginning",
@@ -39,35 +39,39 @@ _CASES: tuple[AnyOperation, ...] = (
     ),
     Command(
         path=f"{_CASE}/claim", name="claim_case", summary="Take a case", right="cases:write",
-        takes=Empty, gives=cases.CaseRow, run=cases.claim, needs_version=True, refusals=("taken",),
+        takes=Empty, gives=cases.CaseRow, run=cases.claim, has_version=True, needs_version=True, refusals=("taken",),
     ),
     Command(
         path=f"{_CASE}/release", name="release_case", summary="Give a case back to the queue", right="cases:write",
-        takes=Empty, gives=cases.CaseRow, run=cases.release, needs_version=True, refusals=("taken",),
+        takes=Empty, gives=cases.CaseRow, run=cases.release, has_version=True, needs_version=True, refusals=("taken",),
     ),
     Command(
         path=f"{_CASE}/snooze", name="snooze_case", summary="Put a case away until a time", right="cases:write",
-        takes=cases.Snooze, gives=cases.CaseRow, run=cases.snooze, needs_version=True, refusals=("taken",),
+        takes=cases.Snooze, gives=cases.CaseRow, run=cases.snooze,
+        has_version=True, needs_version=True, refusals=("taken",),
     ),
     Command(
         path=f"{_CASE}/escalate", name="escalate_case", summary="Hand a case up", right="cases:write",
-        takes=cases.Why, gives=cases.CaseRow, run=cases.escalate, needs_version=True, refusals=("taken",),
+        takes=cases.Why, gives=cases.CaseRow, run=cases.escalate,
+        has_version=True, needs_version=True, refusals=("taken",),
     ),
     Command(
         path=f"{_CASE}/notes", name="add_note", summary="Write about a case, whoever works on it",
-        right="cases:write", takes=cases.NewNote, gives=cases.NoteRow, run=cases.note, makes=True,
+        right="cases:write", takes=cases.NewNote, gives=cases.NoteRow, run=cases.note, has_version=True, makes=True,
     ),
     Command(
         path=f"{_CASE}/links", name="link_cases", summary="Say that another case belongs to this one",
-        right="cases:write", takes=cases.NewLink, gives=cases.CaseRow, run=cases.link,
+        right="cases:write", takes=cases.NewLink, gives=cases.CaseRow, run=cases.link, has_version=True,
     ),
     Command(
         path=f"{_CASE}/merge", name="merge_cases", summary="Make another case part of this one", right="cases:write",
-        takes=cases.Absorb, gives=cases.CaseRow, run=cases.merge, needs_version=True, refusals=("taken",),
+        takes=cases.Absorb, gives=cases.CaseRow, run=cases.merge,
+        has_version=True, needs_version=True, refusals=("taken",),
     ),
     Command(
         path=f"{_CASE}/verdict", name="give_verdict", summary="Close a case with what turned out to be true",
-        right="cases:write", takes=labels.NewVerdict, gives=labels.VerdictGiven, run=labels.decide, needs_version=True,
+        right="cases:write", takes=labels.NewVerdict, gives=labels.VerdictGiven, run=labels.decide,
+        has_version=True, needs_version=True,
         refusals=("taken",),
     ),
 )  # fmt: skip
@@ -99,7 +103,7 @@ _RULES: tuple[AnyOperation, ...] = (
     ),
     Question(
         path=_RULE, name="get_rule", summary="A rule, and where each of its versions is",
-        right="rules:read", takes=Nothing, gives=rules.RuleRow, run=rules.show,
+        right="rules:read", takes=Nothing, gives=rules.RuleRow, run=rules.show, has_version=True,
     ),
     Question(
         path=f"{_RULE}/history", name="get_rule_history", summary="Every step of a rule, with who and why",
@@ -119,13 +123,13 @@ _RULES: tuple[AnyOperation, ...] = (
     ),
     Command(
         path=f"{_RULE}/move", name="move_rule", summary="Move a version to where it reaches no more subjects",
-        right="rules:write", takes=rules.Move, gives=rules.RuleRow, run=rules.move, needs_version=True,
-        is_published=True, refusals=("approval_needed",),
+        right="rules:write", takes=rules.Move, gives=rules.RuleRow, run=rules.move,
+        has_version=True, needs_version=True, is_published=True, refusals=("approval_needed",),
     ),
     Command(
         path=f"{_RULE}/rollback", name="roll_back_rule", summary="Take back the last step of a rule",
-        right="rules:write", takes=cases.Why, gives=rules.RuleRow, run=rules.rollback, needs_version=True,
-        is_published=True,
+        right="rules:write", takes=cases.Why, gives=rules.RuleRow, run=rules.rollback,
+        has_version=True, needs_version=True, is_published=True,
     ),
     Question(
         path=f"{_DOMAIN}/proposals", name="list_proposals", summary="What waits for a second person",
@@ -138,7 +142,8 @@ _RULES: tuple[AnyOperation, ...] = (
     ),
     Command(
         path=f"{_PROPOSAL}/approve", name="approve_proposal", summary="Agree as a second person: the version moves",
-        right="rules:approve", takes=cases.Why, gives=rules.RuleRow, run=proposals.approve, is_published=True,
+        right="rules:approve", takes=cases.Why, gives=rules.RuleRow, run=proposals.approve,
+        has_version=True, is_published=True,
     ),
     Command(
         path=f"{_PROPOSAL}/reject", name="reject_proposal", summary="Refuse a proposal",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
@@ -74,6 +73,5 @@ class Listing(Shown, Generic[Item]):
     next: str | None = Field(description="The address of the next page, also in the header Link; null on the last.")
 
 
-#: An amount in the domain's currency, exact.
-Amount = Annotated[Decimal, Field(examples=["57.1600"])]
+#: What the ledger keeps as JSON.
 Document = dict[str, Any]

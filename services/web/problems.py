@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from starlette.responses import JSONResponse
 
 from riskloom.contracts.values import kind_of
@@ -44,6 +44,16 @@ Code = Literal[
     "unavailable",
     "timeout",
 ]
+
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "type": f"{_PREFIX}invalid_request",
+    "title": "The request does not keep its contract",
+    "status": 422,
+    "detail": "The request does not keep the operation's contract.",
+    "code": "invalid_request",
+    "errors": [{"field": "amount", "expected": "a value", "found": "nothing"}],
+}
 
 
 class Kind(NamedTuple):
@@ -93,7 +103,7 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """The body of every answer with a status of 400 or more."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
 
     type: str = Field(description="Names the code for whoever keeps problems of many services.")
     title: str = Field(description="What the code means; the same each time.")

@@ -16,7 +16,7 @@ from riskloom.settings import PROJECT_ROOT
 from services.api.__main__ import printed
 from services.api.openapi import openapi_document
 from services.api.routes import OPERATIONS
-from services.web.problems import KINDS, Code
+from services.web.problems import KINDS, Code, Problem
 from tests.api.world import RIGHTS, World
 from tests.documents import code_blocks
 from tests.serving import served
@@ -83,6 +83,8 @@ def test_the_document_is_whole() -> None:
         if operation.method == "POST":
             for example in operation.takes.model_json_schema()["examples"]:
                 operation.takes.model_validate(example)
+    problem = document["components"]["schemas"]["Problem"]
+    Problem.model_validate(problem["examples"][0])
     for path in document["paths"].values():
         for described in path.values():
             right: DomainRight = described["security"][0]["bearer"][0]

@@ -111,6 +111,17 @@ def test_an_answer_is_known_for_a_day(world: World) -> None:
         assert session.scalars(select(IdempotencyKey.key)).all() == ["n"]
 
 
+def test_a_command_without_words_needs_no_body(quick_world: World) -> None:
+    """Nothing at all is the same as an empty object, also where it is sent again."""
+    case = cases(quick_world)[0]
+    path = f"{PREFIX}/domains/{FIRST.name}/cases/{case['case_id']}/claim"
+    headers = {"X-API-Key": quick_world.keys["ann"], "Idempotency-Key": "k", "If-Match": f'"{case["version"]}"'}
+    with quick_world.client() as client:
+        assert client.post(path, headers=headers).status_code == 200
+        assert client.post(path, json={}, headers=headers).headers["Idempotency-Replayed"] == "true"
+        assert client.post(path.replace("claim", "notes"), headers=headers).status_code == 415
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [('"a b"', 201), ("8e03978e-40d5-43e8-bc93-6894a57f9324", 201), (f'"{"x" * 255}"', 201), ('""', 400), ('"a', 400),

@@ -111,6 +111,8 @@ class World:
         with self.client() as client:
             answer = client.request(operation.method, path, params=query, headers=headers, content=content)
         self.statuses.add((name, answer.status_code))
+        if answer.is_success:
+            assert ("ETag" in answer.headers) is operation.has_version, name
         return answer
 
 

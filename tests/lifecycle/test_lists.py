@@ -11,6 +11,7 @@ from riskloom.errors import NotInLedgerError, RefusedStepError
 from riskloom.ledger.database import reading
 from riskloom.ledger.schema import AuditEvent
 from riskloom.lifecycle.lists import add_member, expire_member, list_members, lists_ever, open_list, remove_member
+from riskloom.lifecycle.members import find_members, open_lists
 from riskloom.rules import Evaluation, Facts, read_condition
 from tests.lifecycle.world import DOMAIN, SCHEMA, Office
 
@@ -54,6 +55,27 @@ def test_a_member_counts_from_and_until_its_times(opened: Office) -> None:
         for at, expected in ((since - moment, False), (since, True), (until - moment, True), (until, False)):
             assert (value in members(opened, at)) is expected, (value, at)
             assert evaluation.answer(Facts({"country": value}, {}, at=at, lists=lists)) is expected
+
+
+def test_members_come_in_pages_along_the_index(opened: Office) -> None:
+    """By value, each once; who was removed or whose time is over is not among them; a list that is not open is none."""
+    for value, days in (("FR", None), ("DE", 2.0), ("AT", None), ("GONE", None), ("OVER", 0.001)):
+        added = add(opened, value, days=days)
+    with opened.controls.commanding(DOMAIN, "analyst") as desk:
+        remove_member(desk, DOMAIN, LIST, "GONE", reason="a mistake")
+    later = added + timedelta(minutes=5)
+    found: list[str] = []
+    with reading(opened.controls.engine) as session:
+        assert [row.name for row in open_lists(session, DOMAIN)] == [LIST]
+        cursor: str | None = None
+        while True:
+            page = find_members(session, DOMAIN, LIST, at=later, cursor=cursor, limit=2)
+            found += [row.value for row in page.rows]
+            if (cursor := page.next_cursor) is None:
+                break
+        assert found == ["AT", "DE", "FR"]
+        with pytest.raises(NotInLedgerError):
+            find_members(session, DOMAIN, "other", at=later)
 
 
 def test_only_what_is_declared_can_be_opened_once(opened: Office) -> None:

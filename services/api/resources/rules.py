@@ -196,17 +196,18 @@ def check(_: Session, call: Call, asked: RuleSource) -> Answer:
     try:
         rule = parse_rule(asked.source, file=_FILE, schema=_schema(call))
     except CatalogError as error:
-        mistakes = tuple(
-            FieldProblem(field=f"{each.file} {each.key}", expected=each.expected, found=each.found)
-            for each in error.mistakes
-        )
-        return Answer(Checked(is_valid=False, rule_id=None, mistakes=mistakes))
+        return Answer(Checked(is_valid=False, rule_id=None, mistakes=_mistakes(error)))
     return Answer(Checked(is_valid=True, rule_id=rule.id, mistakes=()))
 
 
 def write(desk: Desk, call: Call, asked: NewVersion) -> Answer:
     """Keep a text as a version; one that was written before is that version."""
-    written = write_version(desk, call.domain.name, asked.source, file=_FILE, schema=_schema(call), reason=asked.reason)
+    schema = _schema(call)
+    try:
+        written = write_version(desk, call.domain.name, asked.source, file=_FILE, schema=schema, reason=asked.reason)
+    except CatalogError as error:
+        detail = "The text is no rule; every mistake is listed."
+        raise RefusalError("invalid_request", detail, errors=_mistakes(error)) from error
     version = written.version
     where = call.address("rules", version.rule_id, "versions", version.version)
     status, location = (201, where) if written.is_new else (200, None)
@@ -260,6 +261,13 @@ def _known(session: Session, call: Call) -> RuleState:
     if not state.placements:
         raise NotInLedgerError("rule", f"{state.domain}/{state.rule_id}")
     return state
+
+
+def _mistakes(error: CatalogError) -> tuple[FieldProblem, ...]:
+    return tuple(
+        FieldProblem(field=f"{each.file} {each.key}", expected=each.expected, found=each.found)
+        for each in error.mistakes
+    )
 
 
 def _schema(call: Call) -> Schema:
