@@ -30,13 +30,13 @@ from riskloom.ledger.schema import (
 QueueOrder = Literal["priority", "due"]
 
 _NEWEST = Order((Decision.decided_at, Decision.decision_id), is_descending=True)
+_LATEST_LABELS = Order((Label.observed_at, Label.label_id), is_descending=True)
 _QUEUES = {
     "priority": Order((Case.priority, Case.case_id), is_descending=True),
     "due": Order((Case.sla_due_at, Case.case_id)),
 }
 #: A busy entity has thousands, of which nobody reads more.
 _MOST_ALERTS = 200
-_LATEST_LABELS = Order((Label.observed_at, Label.label_id), is_descending=True)
 _LATEST_AUDIT = Order((AuditEvent.sequence,), is_descending=True)
 
 
