@@ -18,8 +18,8 @@ from services.api.openapi import openapi_document
 from services.api.routes import OPERATIONS
 from services.web.problems import KINDS, Code, Problem
 from tests.api.world import RIGHTS, World
+from tests.console.serving import served_app
 from tests.documents import code_blocks
-from tests.serving import served
 
 PAGE = PROJECT_ROOT / "docs" / "api.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_its_examples_are_answered(quick_world: World, tmp_path: Path) -> None:
     world.fill(DOMAIN)
     for name in ("first", "second"):
         world.give(name, *(scope for scope in known_scopes([DOMAIN.name]) if scope.endswith(f":{DOMAIN.name}")))
-    with served(world.app) as url:
+    with served_app(world.app) as url:
         script = CURL + "\n".join(code_blocks(PAGE, "bash")).replace(LISTENS, url)
         done = subprocess.run(
             ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
@@ -99,7 +99,7 @@ def test_the_page_shows_every_operation_in_a_browser(quick_world: World, page: P
     page.on("request", lambda request: asked.append(request))  # noqa: PLW0108 - it cannot mark a built-in
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    with served(quick_world.app) as url:
+    with served_app(quick_world.app) as url:
         page.goto(f"{url}/api/v1/docs", wait_until="networkidle")
         page.wait_for_selector(".opblock-summary-path")
         shown = page.inner_text("#swagger-ui").replace("\u200b", "")
