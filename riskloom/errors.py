@@ -26,6 +26,7 @@ RiskloomError
 │   │   └── ApprovalNeededError  a step that a second person must approve
 │   ├── StaleError           a case that changed since it was seen
 │   ├── MovedError           a rule or a champion that somebody moved since it was seen
+│   ├── NotPublishedError    a step that is kept, and that services do not know of yet
 │   ├── TakenError           a case that somebody else works on
 │   └── RepeatedKeyError     an idempotency key that was used for another command
 └── ServiceError             a process of the stack that did not start, answer or stop
@@ -179,6 +180,17 @@ class MovedError(LedgerError):
     def __init__(self, name: str, seen: int | str | None, present: int | str | None) -> None:
         self.name, self.seen, self.present = name, seen, present
         super().__init__(f"{name}: expected it at {seen or 'none'}, as it was seen, found it at {present or 'none'}")
+
+
+class NotPublishedError(LedgerError):
+    """A step that is kept in the ledger, while the file that services read could not be written."""
+
+    def __init__(self, domain: str, why: str) -> None:
+        self.domain, self.why = domain, why
+        super().__init__(
+            f"the step is kept, but services do not know of it yet, as their file could not be written ({why}); "
+            f"run `riskloom rules publish {domain}`"
+        )
 
 
 class TakenError(LedgerError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from riskloom.errors import NotPublishedError
 from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk
@@ -61,10 +62,18 @@ class Controls:
 
     @contextmanager
     def commanding(self, domain: str, actor: str) -> Iterator[Desk]:
-        """A desk for commands of one transaction; what is in force is published once it is committed."""
+        """
+        A desk for commands of one transaction; what is in force is published once it is committed.
+
+        Raises:
+            NotPublishedError: The commands are kept, and services do not know of them yet.
+        """
         with writing(self.engine) as session:
             yield Desk(session, self.trail, actor, self.clock())
-        self.publish(domain)
+        try:
+            self.publish(domain)
+        except OSError as error:
+            raise NotPublishedError(domain, error.strerror or type(error).__name__) from error
 
     def publish(self, domain: str) -> Publication:
         """

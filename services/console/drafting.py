@@ -11,6 +11,7 @@ from riskloom.rules import Schema, parse_rule
 
 #: What mistakes call the text.
 TYPED = "typed"
+_COMMENTS_FROM = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +73,18 @@ def check_draft(source: str, schema: Schema, *, edited: str | None, taken: Colle
 def new_rule(domain: Domain) -> str:
     """What a new rule of a domain begins with: a rule that can be checked, and says in comments what goes where."""
     amount, outcomes = domain.subject.amount, [outcome.name for outcome in domain.outcome]
+    effect = f"outcome: {{force: {outcomes[-1]}}}".ljust(_COMMENTS_FROM)
     return f"""\
 id: name_of_the_rule              # small letters, digits and _; stays the same in all versions
 title: What it finds, in a few words
 description: >
-  Why a {domain.subject.entity} like this should be looked at, for whoever reads it in a year.
+  Why somebody should look at such a subject ({domain.subject.entity}), for whoever reads this in a year.
 severity: medium                  # low, medium, high or critical
 abuse_vector: kind_of_abuse
 owner: your-team
 when: |                           # names are listed beside this form
   event.{amount} > 300
-outcome: {{force: {outcomes[-1]}}}          # force or forbid {", ".join(outcomes)}; or instead: score: 30
+{effect}# force or forbid {", ".join(outcomes)}; or instead: score: 30
 max_share: 0.2                    # of recent decisions; a rule that hits more goes back to shadow
 false_positives:
   - Who is hit though nothing is wrong.

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from riskloom.errors import NotInLedgerError, RiskloomError
+from riskloom.errors import RiskloomError
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.schema import Role
 from riskloom.ledger.sessions import SignedIn, find_session, mark_seen
@@ -109,10 +109,8 @@ def _admitted(grant: Grant, visit: Visit) -> Response:
         return problems.foreign_form(visit)
     try:
         return grant.handler(visit)
-    except NotInLedgerError as error:
-        return problems.missing(visit, str(error))
     except RiskloomError as error:
-        return problems.refused(visit, str(error))
+        return problems.explained(visit, error)
 
 
 def _find(console: Console, token: str, at: datetime) -> SignedIn | None:

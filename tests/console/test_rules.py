@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import insert, select
@@ -13,10 +15,13 @@ from riskloom.ledger.database import reading, writing
 from riskloom.ledger.records import decision_row, hit_rows
 from riskloom.ledger.schema import AuditEvent, Decision, RuleHit
 from riskloom.ledger.verification import verify_audit
+from riskloom.lifecycle.backtest_report import BacktestReport, DayHits, Overlap, wilson
 from riskloom.lifecycle.publication import read_publication
 from riskloom.lifecycle.transitions import Placement
+from riskloom.lifecycle.trials import keep_backtest
 from riskloom.registry import load_public_key
 from services.console.drafting import new_rule
+from tests.console.test_pages import Outline
 from tests.console.world import DOMAINS, NOW, World, forms, send
 from tests.console.writing import FIRST, PAGE, RULE, done, move, proposals, source, state, submit, write
 
@@ -252,6 +257,59 @@ def test_hits_lead_to_their_decisions(ruled: World) -> None:
         ruled.clock.now += timedelta(days=8)
     with ruled.visitor("ana") as ana:
         assert "0 hits with effect and 0 in shadow in 7 days" in ana.get(PAGE).text
+
+
+def test_a_kept_back_test_is_drawn_with_its_numbers(ruled: World) -> None:
+    """Each picture says in words what it shows; a report of an earlier release is said to be one."""
+    days = tuple(DayHits(day=date(2026, 2, day), hits=day, right=day // 2) for day in (1, 3))
+    report = BacktestReport(
+        domain=FIRST, rule_id=RULE, version=1, start=NOW - timedelta(days=30), end=NOW, as_of=NOW, events=1000, hits=40,
+        alerts_per_day=1.3, matured=900, positives=30, precision=wilson(20, 35), recall=wilson(20, 30), currency="USD",
+        caught=Decimal("8000"), at_stake=Decimal("9000"), entities_hit=25, honest_entities_hit=7,
+        overlaps=(Overlap(name="another_rule", both=10, only_rule=30, only_other=5),), days=days,
+    )  # fmt: skip
+    with ruled.visitor("eve") as client, ruled.visitor("ana") as ana:
+        write(client, source())
+        assert "was not tried on the history yet" in ana.get(PAGE).text
+        for number, kept in enumerate(({**report.model_dump(mode="json"), "hits": "many"}, report)):
+            with ruled.console.controls.commanding(FIRST, "nightly") as desk:
+                row = keep_backtest(replace(desk, at=NOW + timedelta(minutes=number)), report, f"b-{number}")
+                row.report = kept if isinstance(kept, dict) else row.report
+        page = ana.get(PAGE).text
+        for words in ("4 hits on 2 days, 1 of them known to be right; at most 3 a day", "8,000 caught, 1,000 missed",
+                      "7 honest, 18 others", "another rule", "30 this rule alone, 10 both, 5 the other alone",
+                      "57.1%", "20 of 35"):  # fmt: skip
+            assert words in page, words
+        assert "in a form that is not read any more" in ana.get(f"{PAGE}?backtest=b-0").text
+
+
+def test_a_step_that_cannot_be_published_is_kept_and_said_so(ruled: World) -> None:
+    """The page does not say that nothing was done, and says what to run."""
+    (ruled.home / "rules").mkdir()
+    (ruled.home / "rules" / FIRST).write_text("in the way of the folder")
+    with ruled.visitor("eve") as client:
+        answer = write(client, source())
+        assert answer.status_code == 500
+        assert f"riskloom rules publish {FIRST}" in answer.text
+        assert state(ruled).placements == {1: Placement("draft")}
+
+
+def test_pages_of_rules_can_be_used_without_seeing_them(ruled: World) -> None:
+    """One first heading, a label for each field, each identifier once; no script or style within the page."""
+    with ruled.visitor("eve") as eve, ruled.visitor("lea") as lea:
+        write(eve, source())
+        move(eve, "shadow")
+        move(eve, "rollout", percent=10)
+        name = next(iter(ruled.console.rules.of(DOMAINS[FIRST]).lists))
+        for path in (PAGE, f"/drafts/{FIRST}?rule={RULE}", "/proposals", f"/lists/{FIRST}/{name}", "/rules", "/models"):
+            text = lea.get(path).text
+            outline = Outline()
+            outline.feed(text)
+            assert outline.tags.count("h1") == 1, path
+            assert outline.unlabelled == [], path
+            assert len(set(outline.ids)) == len(outline.ids), path
+            assert "style=" not in text, path
+            assert text.count("<script") == text.count("<script src="), path
 
 
 def test_the_audit_chain_is_whole_after_steps_by_pages(ruled: World) -> None:

@@ -7,12 +7,12 @@ from itertools import product
 import pytest
 from sqlalchemy import select
 
-from riskloom.errors import ApprovalNeededError, CatalogError, NotInLedgerError, RefusedStepError
+from riskloom.errors import ApprovalNeededError, CatalogError, MovedError, NotInLedgerError, RefusedStepError
 from riskloom.ledger.database import reading
 from riskloom.ledger.schema import Approval, AuditEvent, RuleStageChange, RuleVersion
 from riskloom.ledger.verification import verify_audit
 from riskloom.lifecycle.approvals import approve, open_proposals, propose, reject
-from riskloom.lifecycle.stages import rollback, rule_history, rule_state, rule_states
+from riskloom.lifecycle.stages import expect_step, rollback, rule_history, rule_state, rule_states
 from riskloom.lifecycle.transitions import NEXT, Placement, check_step, needs_approval
 from riskloom.lifecycle.versions import sync_versions
 from tests.lifecycle.world import DOMAIN, SCHEMA, Office, source
@@ -123,6 +123,18 @@ def test_a_proposal_is_about_what_was_seen(office: Office) -> None:
     with reading(office.controls.engine) as session:
         assert open_proposals(session, DOMAIN) == []
         assert session.scalars(select(Approval.decided_at)).all() == [None]
+
+
+def test_a_rule_that_was_moved_since_is_not_taken_for_what_was_seen(office: Office) -> None:
+    """Whoever looked before somebody else's step is told at which step the rule is now."""
+    office.write(source())
+    office.move(RULE, 1, SHADOW)
+    with office.controls.commanding(DOMAIN, "late") as desk:
+        with pytest.raises(MovedError, match="expected it at 1, as it was seen, found it at 2"):
+            expect_step(desk, DOMAIN, RULE, 1)
+        assert expect_step(desk, DOMAIN, RULE, 2).placements == {1: SHADOW}
+        with pytest.raises(NotInLedgerError):
+            expect_step(desk, DOMAIN, "nobody_s", 0)
 
 
 def test_a_refusal_changes_nothing_but_is_kept(office: Office) -> None:

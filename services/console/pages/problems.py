@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from starlette.responses import Response
 
+from riskloom.errors import NotInLedgerError, NotPublishedError, RiskloomError
 from riskloom.ledger.schema import Role
 from services.console.rendering import render
 from services.console.visit import Visit
@@ -24,8 +25,13 @@ def missing(visit: Visit, what: str) -> Response:
     return _problem(visit, 404, "Not found", f"{what[:1].upper()}{what[1:]}.")
 
 
-def refused(visit: Visit, why: str) -> Response:
-    """It was not done, for a reason that is known."""
+def explained(visit: Visit, error: RiskloomError) -> Response:
+    """What an error says that is known: something is not there, was kept and not published, or was not done."""
+    why = str(error)
+    if isinstance(error, NotInLedgerError):
+        return missing(visit, why)
+    if isinstance(error, NotPublishedError):
+        return _problem(visit, 500, "Kept, and not published yet", f"{why[:1].upper()}{why[1:]}.")
     return _problem(visit, 400, "This cannot be done", f"{why}.")
 
 
