@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from services.console.app import create_app
 from services.console.visit import Console
@@ -25,7 +25,7 @@ def served(console: Console) -> Iterator[str]:
 
 
 @contextmanager
-def served_app(app: Starlette) -> Iterator[str]:
+def served_app(app: ASGIApp) -> Iterator[str]:
     """The address of an application that runs in a thread of this process."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
