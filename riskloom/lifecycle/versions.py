@@ -29,6 +29,14 @@ class Written:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a text is that holds, and what it is called."""
+
+    kind: RuleKind
+    rule_id: str
+
+
 def write_version(desk: Desk, domain: str, source: str, *, file: str, schema: Schema, reason: str) -> Written:
     """
     Keep a rule or a scenario as a version, in the stage of a draft; text that was kept before adds nothing.
@@ -50,7 +58,8 @@ def write_version(desk: Desk, domain: str, source: str, *, file: str, schema: Sc
     known = desk.session.scalars(same).first()
     if known is not None:
         return Written(known, is_new=False)
-    kind, name = _checked(desk.session, domain, read_document(source, file), schema)
+    checked = check_text(desk.session, domain, source, file=file, schema=schema)
+    kind, name = checked.kind, checked.rule_id
     numbers = select(func.max(RuleVersion.version)).where(RuleVersion.domain == domain, RuleVersion.rule_id == name)
     number = (desk.session.scalar(numbers) or 0) + 1
     version = RuleVersion(
@@ -64,6 +73,38 @@ def write_version(desk: Desk, domain: str, source: str, *, file: str, schema: Sc
     desk.audit("rule.written", version, f"{domain}/{name}/{number}", before=None, after=columns_of(version))
     place_first(desk, version, reason=reason)
     return Written(version, is_new=True)
+
+
+def check_text(session: Session, domain: str, source: str, *, file: str, schema: Schema) -> Checked:
+    """
+    Hold a text to everything that a version has to keep, beside what is in the ledger; nothing is kept.
+
+    Args:
+        session: Of a reading or writing transaction.
+        domain: Whose it would be.
+        source: YAML; with ``rules`` it is a scenario.
+        file: What mistakes call it.
+        schema: What conditions may speak of.
+
+    Raises:
+        CatalogError: It is neither a rule nor a scenario, its id is taken by the other kind, it names rules that are
+            not there, or it loses the score that a scenario counts on; every mistake is listed.
+    """
+    newest, document = newest_versions(session, domain), read_document(source, file)
+    kind: RuleKind = "scenario" if is_scenario(document) else "rule"
+    if kind == "scenario":
+        rules = _declarations(newest, RuleDeclaration)
+        name = parse_scenario(source, file=file, schema=schema, rules=rules).id
+    else:
+        rule = parse_rule(source, file=file, schema=schema).declaration
+        name = rule.id
+        if rule.score is None:
+            _check_not_counted_on(name, document, _declarations(newest, ScenarioDeclaration))
+    kinds = select(RuleVersion.kind).where(RuleVersion.domain == domain, RuleVersion.rule_id == name).limit(1)
+    other = session.scalar(kinds)
+    if other not in {None, kind}:
+        raise CatalogError([document.mistake(("id",), f"an id that no {other} has", repr(name))])
+    return Checked(kind, name)
 
 
 def sync_versions(desk: Desk, domain: str, sources: Mapping[str, str], *, schema: Schema) -> tuple[RuleVersion, ...]:
@@ -111,25 +152,6 @@ def newest_versions(session: Session, domain: str) -> dict[str, RuleVersion]:
         for state in rule_states(session, domain)
     }
     return {name: get_version(session, domain, name, number) for name, number in newest.items() if number}
-
-
-def _checked(session: Session, domain: str, document: Document, schema: Schema) -> tuple[RuleKind, str]:
-    """What a document is and how it is called, once all of it holds."""
-    newest = newest_versions(session, domain)
-    kind: RuleKind = "scenario" if is_scenario(document) else "rule"
-    if kind == "scenario":
-        rules = _declarations(newest, RuleDeclaration)
-        name = parse_scenario(document.text, file=document.file, schema=schema, rules=rules).id
-    else:
-        rule = parse_rule(document.text, file=document.file, schema=schema).declaration
-        name = rule.id
-        if rule.score is None:
-            _check_not_counted_on(name, document, _declarations(newest, ScenarioDeclaration))
-    kinds = select(RuleVersion.kind).where(RuleVersion.domain == domain, RuleVersion.rule_id == name).limit(1)
-    other = session.scalar(kinds)
-    if other not in {None, kind}:
-        raise CatalogError([document.mistake(("id",), f"an id that no {other} has", repr(name))])
-    return kind, name
 
 
 def _check_not_counted_on(name: str, document: Document, scenarios: Mapping[str, ScenarioDeclaration]) -> None:

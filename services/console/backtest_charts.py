@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from riskloom.lifecycle.backtest import INTERDICTION
 from riskloom.lifecycle.backtest_report import BacktestReport, DayHits, Share
 from services.console.charts import HEIGHT, WIDTH, Bar
 
@@ -61,20 +62,22 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class BacktestCharts:
-    """All pictures of one report."""
+    """All pictures of one report, and of a scenario's, how many of its hits come to its interdiction."""
 
     hits: HitsChart
     shares: tuple[Interval, ...]
     money: Whole
     people: Whole
     overlaps: tuple[Whole, ...]
+    interdicted: int | None
 
 
 def draw_backtest(report: BacktestReport) -> BacktestCharts:
     """The pictures of a report."""
     caught, missed = float(report.caught), float(report.at_stake - report.caught)
     others = report.entities_hit - report.honest_entities_hit
-    scale = max((each.both + each.only_rule + each.only_other for each in report.overlaps), default=1)
+    beside = [each for each in report.overlaps if each.name != INTERDICTION]
+    scale = max((each.both + each.only_rule + each.only_other for each in beside), default=1)
     return BacktestCharts(
         hits=_hits(report),
         shares=tuple(
@@ -88,11 +91,12 @@ def draw_backtest(report: BacktestReport) -> BacktestCharts:
         overlaps=tuple(
             _whole(
                 each.name,
-                {"this rule alone": each.only_rule, "both": each.both, "the other alone": each.only_other},
+                {"this alone": each.only_rule, "both": each.both, "the other alone": each.only_other},
                 scale,
             )
-            for each in report.overlaps
+            for each in beside
         ),
+        interdicted=next((each.both for each in report.overlaps if each.name == INTERDICTION), None),
     )  # fmt: skip
 
 

@@ -1,17 +1,25 @@
-"""Rules as people write them: what a new one begins with, and what is wrong with one, line by line."""
+"""Rules and scenarios as people write them: what a new one begins with, and what is wrong with one, line by line."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from riskloom.catalog import Domain
-from riskloom.errors import CatalogError, Mistake
-from riskloom.rules import Schema, parse_rule
+from riskloom.errors import CatalogError
+from riskloom.lifecycle.versions import Checked, check_text
+from riskloom.rules import Schema
+from riskloom.rules.declaration import RuleDeclaration
+from riskloom.rules.document import read_document
 
 #: What mistakes call the text.
 TYPED = "typed"
 _COMMENTS_FROM = 34
+_SIGNS = 2
+#: Stand in a new scenario of a domain that has no rules to add up yet.
+_NO_SIGNS = {"first_sign": 30.0, "second_sign": 30.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,7 @@ class Problem:
     Attributes:
         line: Where, from 1.
         column: Where in the line, from 1.
-        key: Of which part of the rule.
+        key: Of which part of the text.
         expected: What should stand there; of a name that is not known, the nearest one.
         found: What stands there.
         excerpt: The line.
@@ -46,28 +54,32 @@ def problems_of(error: CatalogError, source: str) -> tuple[Problem, ...]:
     return tuple(sorted(_problems(error, source), key=lambda problem: (problem.line, problem.column)))
 
 
-def check_draft(source: str, schema: Schema, *, edited: str | None, taken: Collection[str]) -> str:
+def check_draft(
+    session: Session, domain: str, source: str, schema: Schema, *, edited: str | None, taken: Collection[str]
+) -> Checked:
     """
-    Check a rule as somebody typed it; gives its id.
+    Check a rule or scenario as somebody typed it.
 
     Args:
+        session: Of a reading transaction.
+        domain: Whose it is.
         source: YAML.
-        schema: The names that its condition may use.
-        edited: The rule whose next version it is to be; None of a new rule.
-        taken: The ids of all rules of the domain.
+        schema: The names that conditions may use.
+        edited: The one whose next version it is to be; None of a new one.
+        taken: The ids of all rules and scenarios of the domain.
 
     Raises:
-        CatalogError: It is no rule, or has the id of another one; every mistake is listed with its line.
+        CatalogError: It is neither, or has the id of another one; every mistake is listed with its line.
     """
-    found = parse_rule(source, file=TYPED, schema=schema).id
-    line = next((number for number, text in enumerate(source.splitlines(), 1) if text.startswith("id:")), 1)
+    checked = check_text(session, domain, source, file=TYPED, schema=schema)
+    kind, found = checked.kind, checked.rule_id
     if edited is not None and found != edited:
-        expected = f"{edited!r}, the rule that is edited (another id is a new rule)"
-        raise CatalogError([Mistake(f"{TYPED}:{line}:1", "id", expected, repr(found))])
-    if edited is None and found in taken:
-        expected = "an id that no rule of the domain has (a rule that is there is edited on its page)"
-        raise CatalogError([Mistake(f"{TYPED}:{line}:1", "id", expected, repr(found))])
-    return found
+        expected = f"{edited!r}, the {kind} that is edited (another id is a new {kind})"
+    elif edited is None and found in taken:
+        expected = f"an id that no {kind} of the domain has (a {kind} that is there is edited on its page)"
+    else:
+        return checked
+    raise CatalogError([read_document(source, TYPED).mistake(("id",), expected, repr(found))])
 
 
 def new_rule(domain: Domain) -> str:
@@ -97,6 +109,37 @@ examples:                         # they are tried each time the rule is checked
       event: {{{amount}: 300}}
     - name: nothing is known of it
       event: {{}}
+"""
+
+
+def new_scenario(domain: Domain, scored: Mapping[str, RuleDeclaration]) -> str:
+    """
+    What a new scenario of a domain begins with, with comments that say what goes where.
+
+    Args:
+        domain: Whose it is.
+        scored: The rules that it may name; where two of them bring points above zero, the text can be kept as it is.
+    """
+    points = {name: each.score for name, each in scored.items() if each.score is not None and each.score > 0}
+    best = sorted(points, key=lambda name: (-points[name], name))[:_SIGNS]
+    signs = {name: points[name] for name in best} if len(best) == _SIGNS else _NO_SIGNS
+    total, largest = sum(signs.values()), max(signs.values())
+    rules = "\n".join(f"  {name}: 1".ljust(_COMMENTS_FROM) + f"# {score:+g} points" for name, score in signs.items())
+    alert = f"alert: {{from: {(total + largest) / 2:g}}}".ljust(_COMMENTS_FROM)
+    interdiction = f"interdiction: {{from: {total:g}, force: {domain.outcome[-1].name}}}"
+    return f"""\
+id: name_of_the_scenario          # small letters, digits and _; stays the same in all versions
+title: What these signs together mean
+description: >
+  Why these signs together say more of a subject ({domain.subject.entity}) than each of them, for whoever reads this
+  in a year.
+abuse_vector: kind_of_abuse
+owner: your-team
+rules:                            # rules with a score, to the weight that it is multiplied by
+{rules}
+{alert}# somebody looks; may also have force: {domain.outcome[1].name}
+{interdiction}
+max_share: 0.2                    # of recent decisions; a scenario that hits more goes back to shadow
 """
 
 

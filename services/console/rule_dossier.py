@@ -1,4 +1,4 @@
-"""Everything a rule's page shows, read in one state of the ledger."""
+"""Everything the page of a rule or scenario shows, read in one state of the ledger."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from riskloom.catalog import Domain
 from riskloom.errors import NotInLedgerError
 from riskloom.ledger.hits import HitCount, HitSummary, count_hits, newest_hits
-from riskloom.ledger.schema import RuleBacktest, RuleStage, RuleStageChange, RuleVersion
+from riskloom.ledger.schema import RuleBacktest, RuleKind, RuleStage, RuleStageChange, RuleVersion
 from riskloom.lifecycle.approvals import Proposed, open_proposals
 from riskloom.lifecycle.backtest_report import BacktestReport
 from riskloom.lifecycle.shadow import ShadowResult, shadow_results
@@ -21,10 +21,11 @@ from riskloom.lifecycle.stages import RuleState, rule_history, rule_state, step_
 from riskloom.lifecycle.transitions import NEXT, Placement
 from riskloom.lifecycle.trials import backtests_of
 from riskloom.lifecycle.versions import versions_of
-from riskloom.rules.declaration import RuleDeclaration, ScenarioDeclaration
+from riskloom.rules.declaration import ScenarioDeclaration
 from services.console.backtest_charts import BacktestCharts, draw_backtest
 from services.console.rule_list import RECENT, FileState, file_state, leading_version, readable
-from services.console.rulebook import ShownRules
+from services.console.rulebook import Declaration, RuleFile, ShownRules
+from services.console.scenario_parts import Counting, Part, counting_on, parts_of
 
 _MOST_HITS = 20
 _MOST_STEPS = 60
@@ -81,11 +82,12 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class RuleDossier:
     """
-    A rule and what is known of it.
+    A rule or scenario and what is known of it.
 
     Attributes:
         domain: Its domain.
         rule_id: Its name.
+        kind: Which of the two it is.
         state: Where its versions are; of a rule that stands in a file only, nothing.
         versions: The newest first.
         shown: The version that is shown whole; None of a rule that stands in a file only.
@@ -102,16 +104,18 @@ class RuleDossier:
         charts: Its pictures.
         hits: The decisions that the rule hit last.
         counts: Hits of the last seven days, by version.
-        scenarios: Those that count its points.
+        parts: Of a scenario, the rules that it adds up.
+        scenarios: Of a rule, those that count on it.
     """
 
     domain: Domain
     rule_id: str
+    kind: RuleKind
     state: RuleState
     versions: tuple[RuleVersion, ...]
     shown: RuleVersion | None
     source: str
-    declaration: RuleDeclaration | None
+    declaration: Declaration | None
     file_state: FileState
     choices: tuple[Choice, ...]
     steps: tuple[Step, ...]
@@ -123,7 +127,8 @@ class RuleDossier:
     charts: BacktestCharts | None
     hits: Sequence[HitSummary]
     counts: tuple[HitCount, ...]
-    scenarios: tuple[ScenarioDeclaration, ...]
+    parts: tuple[Part, ...]
+    scenarios: tuple[Counting, ...]
 
     @property
     def title(self) -> str:
@@ -161,13 +166,14 @@ def read_rule(
     Raises:
         NotInLedgerError: Neither the ledger nor a file has such a rule, or the rule no such version.
     """
-    name, file = domain.name, book.rules.get(rule_id)
+    name, file = domain.name, book.files.get(rule_id)
     versions = tuple(versions_of(session, name, rule_id))
     if not versions and file is None:
         raise NotInLedgerError("rule", rule_id)
     state = rule_state(session, name, rule_id)
     shown = _shown(versions, state, version, f"{name}/{rule_id}/{version}")
-    source = shown.source if shown else file.source if file else ""
+    source, kind = _text(shown, file)
+    declaration = readable(source)
     steps = steps_of(rule_history(session, name, rule_id))
     undo = step_to_undo(rule_history(session, name, rule_id))
     kept = tuple(_backtests(session, shown)) if shown else ()
@@ -176,11 +182,12 @@ def read_rule(
     return RuleDossier(
         domain=domain,
         rule_id=rule_id,
+        kind=kind,
         state=state,
         versions=versions,
         shown=shown,
         source=source,
-        declaration=readable(source),
+        declaration=declaration,
         file_state=file_state(file, {each.digest for each in versions}),
         choices=tuple(_choices(state.placements[shown.version])) if shown else (),
         steps=steps[:_MOST_STEPS],
@@ -192,7 +199,8 @@ def read_rule(
         charts=draw_backtest(chosen.report) if chosen and chosen.report else None,
         hits=newest_hits(session, name, rule_id, limit=_MOST_HITS),
         counts=count_hits(session, name, rule_id, since=at - RECENT),
-        scenarios=tuple(each for each in book.scenarios.values() if rule_id in each.rules),
+        parts=parts_of(session, name, declaration, book) if isinstance(declaration, ScenarioDeclaration) else (),
+        scenarios=counting_on(session, name, rule_id, book),
     )
 
 
@@ -215,6 +223,13 @@ def _shown(versions: Sequence[RuleVersion], state: RuleState, wanted: int | None
     if found is None:
         raise NotInLedgerError("rule version", name)
     return found
+
+
+def _text(shown: RuleVersion | None, file: RuleFile | None) -> tuple[str, RuleKind]:
+    """The text that is shown, and what it is."""
+    if shown is not None:
+        return shown.source, shown.kind
+    return (file.source, file.kind) if file else ("", "rule")
 
 
 def _choices(place: Placement) -> Iterator[Choice]:

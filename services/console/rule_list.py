@@ -1,4 +1,4 @@
-"""The rules of a domain side by side: those that the ledger keeps, and those that stand in files only."""
+"""The rules and scenarios of a domain side by side: those that the ledger keeps, and those in files only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from sqlalchemy.orm import Session
 from riskloom.catalog import Domain
 from riskloom.errors import CatalogError
 from riskloom.ledger.hits import count_hits
-from riskloom.ledger.schema import EntityList, RuleStage, RuleVersion
+from riskloom.ledger.schema import EntityList, RuleKind, RuleStage, RuleVersion
 from riskloom.lifecycle.approvals import open_proposals
 from riskloom.lifecycle.lists import count_members
 from riskloom.lifecycle.stages import RuleState, rule_states
 from riskloom.lifecycle.transitions import Placement
-from riskloom.rules.declaration import RuleDeclaration
-from services.console.rulebook import RuleFile, ShownRules, declaration_of
+from services.console.rulebook import Declaration, RuleFile, ShownRules, declaration_of
 
 #: For so long hits are counted.
 RECENT = timedelta(days=7)
@@ -42,10 +41,11 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class RuleRow:
     """
-    A rule in the list.
+    A rule or scenario in the list.
 
     Attributes:
         rule_id: Its name.
+        kind: Which of the two it is.
         declaration: What its leading version says; None where a later release cannot read it.
         standings: Versions that are evaluated, or else the newest one; none of a rule that stands in a file only.
         proposals: How many wait.
@@ -55,7 +55,8 @@ class RuleRow:
     """
 
     rule_id: str
-    declaration: RuleDeclaration | None
+    kind: RuleKind
+    declaration: Declaration | None
     standings: tuple[Standing, ...]
     proposals: int
     with_effect: int
@@ -81,30 +82,30 @@ class ListRow:
 
 @dataclass(frozen=True, slots=True)
 class DomainRules:
-    """Everything about a domain's rules on one page."""
+    """Everything about a domain's rules on one page; ``never_kept`` counts files whose text is no version."""
 
     domain: Domain
-    rows: tuple[RuleRow, ...]
+    rules: tuple[RuleRow, ...]
+    scenarios: tuple[RuleRow, ...]
     lists: tuple[ListRow, ...]
-    book: ShownRules
     never_kept: int
 
 
 def read_rules(session: Session, domain: Domain, book: ShownRules, *, at: datetime) -> DomainRules:
-    """The rules of a domain as they stand now."""
+    """The rules and scenarios of a domain as they stand now."""
     states = {state.rule_id: state for state in rule_states(session, domain.name)}
     versions = _versions(session, domain.name)
     waiting = Counter(each.proposal.rule_id for each in open_proposals(session, domain.name))
     rows = []
-    for rule_id in sorted({*states, *book.rules}):
-        state, file = states.get(rule_id), book.rules.get(rule_id)
+    for rule_id in sorted({*states, *book.files}):
+        state, file, known = states.get(rule_id), book.files.get(rule_id), versions.get(rule_id, {})
         hits = count_hits(session, domain.name, rule_id, since=at - RECENT) if state else ()
-        known = versions.get(rule_id, {})
-        leading = leading_version(state) if state else None
+        kind, declaration = _said(known[leading_version(state)] if state else None, file)
         rows.append(
             RuleRow(
                 rule_id=rule_id,
-                declaration=_declaration(known[leading].source if leading else None, file),
+                kind=kind,
+                declaration=declaration,
                 standings=_standings(state),
                 proposals=waiting[rule_id],
                 with_effect=sum(hit.with_effect for hit in hits),
@@ -112,8 +113,13 @@ def read_rules(session: Session, domain: Domain, book: ShownRules, *, at: dateti
                 file_state=file_state(file, {version.digest for version in known.values()}),
             )
         )
-    never_kept = sum(row.file_state in {"changed", "never kept"} for row in rows)
-    return DomainRules(domain, tuple(rows), _lists(session, domain.name, book, at), book, never_kept)
+    return DomainRules(
+        domain=domain,
+        rules=tuple(row for row in rows if row.kind == "rule"),
+        scenarios=tuple(row for row in rows if row.kind == "scenario"),
+        lists=_lists(session, domain.name, book, at),
+        never_kept=sum(row.file_state in {"changed", "never kept"} for row in rows),
+    )
 
 
 def leading_version(state: RuleState) -> int:
@@ -121,7 +127,7 @@ def leading_version(state: RuleState) -> int:
     return max(state.placements, key=lambda number: (_FIRST[state.placements[number].stage], number))
 
 
-def readable(source: str) -> RuleDeclaration | None:
+def readable(source: str) -> Declaration | None:
     """What a version says; None where this release cannot read it any more."""
     try:
         return declaration_of(source, "version")
@@ -138,10 +144,11 @@ def file_state(file: RuleFile | None, known: set[str]) -> FileState:
     return "kept" if file.digest in known else "changed"
 
 
-def _declaration(source: str | None, file: RuleFile | None) -> RuleDeclaration | None:
-    if source is not None:
-        return readable(source)
-    return file.declaration if file else None
+def _said(leading: RuleVersion | None, file: RuleFile | None) -> tuple[RuleKind, Declaration | None]:
+    """What something is and what its text says: that of its leading version, or else that of its file."""
+    if leading is not None:
+        return leading.kind, readable(leading.source)
+    return (file.kind, file.declaration) if file else ("rule", None)
 
 
 def _versions(session: Session, domain: str) -> dict[str, dict[int, RuleVersion]]:

@@ -49,7 +49,7 @@ def explain_rule(
     steps = steps_of(rule_history(session, domain, rule_id))
     since = tuple(step for step in steps if seen is not None and step.number > seen)[:_LATEST][::-1]
     if isinstance(error, MovedError):
-        title = "The rule was moved since you opened this page, so nothing was done."
+        title = "It was moved since you opened this page, so nothing was done."
         advice = "Below it is as it is now. Look at what is new, then send your step again."
         return StepNotice(title, advice, since, typed)
     if isinstance(error, RefusedStepError) and "second person" in str(error):

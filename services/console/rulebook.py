@@ -1,4 +1,4 @@
-"""The rules and lists that the domains' files declare, and rules as their texts say them."""
+"""The rules, scenarios and lists that the domains' files declare, and rules and scenarios as their texts say them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,36 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from riskloom.catalog import Domain
+from riskloom.ledger.schema import RuleKind
 from riskloom.lifecycle.versions import source_digest
-from riskloom.rules.book import SCENARIOS, load_lists, rule_files
+from riskloom.rules import is_scenario
+from riskloom.rules.book import load_lists, rule_files
 from riskloom.rules.declaration import RuleDeclaration, ScenarioDeclaration
 from riskloom.rules.document import read_document
+
+Declaration = RuleDeclaration | ScenarioDeclaration
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """A rule as its file has it."""
+    """A rule or scenario as its file has it."""
 
     file: str
     source: str
     digest: str
-    declaration: RuleDeclaration
+    declaration: Declaration
+
+    @property
+    def kind(self) -> RuleKind:
+        """What it is."""
+        return kind_of(self.declaration)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownRules:
-    """What a domain's book has, by id: rules, scenarios, and lists to what each of them holds."""
+    """What a domain's folder has, by id: rules and then scenarios, and lists to what each of them holds."""
 
-    rules: Mapping[str, RuleFile]
-    scenarios: Mapping[str, ScenarioDeclaration]
+    files: Mapping[str, RuleFile]
     lists: Mapping[str, str]
 
 
@@ -45,14 +53,22 @@ class DeclaredRules:
     def of(self, domain: Domain) -> ShownRules:
         """The domain's rules as they are now; raises CatalogError where one cannot be read."""
         if domain.name not in self._read:
-            self._read[domain.name] = ShownRules(_files(domain), _scenarios(domain), load_lists(domain))
+            self._read[domain.name] = ShownRules(_files(domain), load_lists(domain))
         return self._read[domain.name]
 
 
+def kind_of(declaration: Declaration) -> RuleKind:
+    """Whether it is a rule or a scenario."""
+    return "scenario" if isinstance(declaration, ScenarioDeclaration) else "rule"
+
+
 @lru_cache(maxsize=4096)
-def declaration_of(source: str, file: str) -> RuleDeclaration:
-    """What a rule's text says, kept, since no version's text ever changes; raises CatalogError where it is no rule."""
-    return read_document(source, file).validated(RuleDeclaration)
+def declaration_of(source: str, file: str) -> Declaration:
+    """What a text says, kept, since no version's text ever changes; raises CatalogError where it is neither."""
+    document = read_document(source, file)
+    if is_scenario(document):
+        return document.validated(ScenarioDeclaration)
+    return document.validated(RuleDeclaration)
 
 
 def _files(domain: Domain) -> dict[str, RuleFile]:
@@ -61,10 +77,3 @@ def _files(domain: Domain) -> dict[str, RuleFile]:
         declaration = declaration_of(source, file)
         found[declaration.id] = RuleFile(file, source, source_digest(source), declaration)
     return found
-
-
-def _scenarios(domain: Domain) -> dict[str, ScenarioDeclaration]:
-    files = sorted((domain.folder / SCENARIOS).glob("*.yml"))
-    documents = [read_document(path.read_text(encoding="utf-8"), path.name) for path in files]
-    found = [document.validated(ScenarioDeclaration) for document in documents]
-    return {declaration.id: declaration for declaration in found}

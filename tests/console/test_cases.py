@@ -122,8 +122,8 @@ def test_the_rules_that_hit_are_shown(world: World) -> None:
             assert f"/rules/{FIRST}/first_rule" in text
             assert "version 2, rollout: +40 points" in text
             assert "forbids block" in text
-            assert "<strong>several signs</strong>" in text
-            assert "40 points (first rule +40), alert from 30" in text
+            assert f"/rules/{FIRST}/several_signs" in text
+            assert f'40 points (<a href="/rules/{FIRST}/first_rule">first rule</a> +40), alert from 30' in text
 
 
 def test_a_stale_page_tells_what_changed_and_keeps_what_was_typed(world: World) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from riskloom.ledger.queries import DayCount
+from riskloom.rules.declaration import ScenarioDeclaration
 from services.console.charts import HEIGHT, outcome_chart
 from services.console.models import render_card
 from services.console.population import FEWEST, standing
@@ -50,7 +51,7 @@ class Outline(HTMLParser):
 
 def paths(world: World) -> list[str]:
     """An address of each kind of page."""
-    rule = next(iter(DeclaredRules().of(DOMAINS[FIRST]).rules))
+    rule = next(iter(DeclaredRules().of(DOMAINS[FIRST]).files))
     case = world.cases(FIRST)[0].case_id
     return ["/", "/queue", f"/cases/{case}", "/decisions", f"/decisions/{FIRST}-0", "/models", "/rules",
             f"/rules/{FIRST}/{rule}", "/proposals", "/audit"]  # fmt: skip
@@ -131,13 +132,16 @@ def test_an_unknown_address_has_a_page(world: World) -> None:
 
 
 def test_every_declared_rule_can_be_read(world: World) -> None:
-    """Of each domain: condition, owner, examples."""
+    """Of each domain: a rule with its condition and examples, a scenario with its rules; both with their owner."""
     with world.visitor("eve") as client:
         for domain in DOMAINS.values():
-            for rule in (file.declaration for file in DeclaredRules().of(domain).rules.values()):
-                text = client.get(f"/rules/{domain.name}/{rule.id}").text
-                assert rule.owner in text
-                assert rule.examples.positive[0].name.replace("'", "&#39;") in text
+            for said in (file.declaration for file in DeclaredRules().of(domain).files.values()):
+                text = client.get(f"/rules/{domain.name}/{said.id}").text
+                assert said.owner in text
+                if isinstance(said, ScenarioDeclaration):
+                    assert [name for name in said.rules if f"/rules/{domain.name}/{name}" not in text] == []
+                else:
+                    assert said.examples.positive[0].name.replace("'", "&#39;") in text
 
 
 def test_light_and_dark_are_a_choice(world: World) -> None:

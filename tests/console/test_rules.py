@@ -192,7 +192,7 @@ def test_files_are_kept_as_versions(ruled: World) -> None:
     """What stands in files only is said to; once kept it is a draft, and a file that was kept is not kept again."""
     with ruled.visitor("eve") as client:
         assert "in a file only" in client.get("/rules").text
-        name = next(iter(ruled.console.rules.of(DOMAINS[FIRST]).rules))
+        name = next(iter(ruled.console.rules.of(DOMAINS[FIRST]).files))
         assert "is no version yet" in client.get(f"/rules/{FIRST}/{name}").text
         assert done(submit(client, "/rules", f"/rules/{FIRST}")) == "kept"
         assert state(ruled, name).placements == {1: Placement("draft")}
@@ -277,7 +277,7 @@ def test_a_kept_back_test_is_drawn_with_its_numbers(ruled: World) -> None:
                 row.report = kept if isinstance(kept, dict) else row.report
         page = ana.get(PAGE).text
         for words in ("4 hits on 2 days, 1 of them known to be right; at most 3 a day", "8,000 caught, 1,000 missed",
-                      "7 honest, 18 others", "another rule", "30 this rule alone, 10 both, 5 the other alone",
+                      "7 honest, 18 others", "another rule", "30 this alone, 10 both, 5 the other alone",
                       "57.1%", "20 of 35"):  # fmt: skip
             assert words in page, words
         assert "in a form that is not read any more" in ana.get(f"{PAGE}?backtest=b-0").text

@@ -40,7 +40,7 @@ def reject(visit: Visit) -> Response:
 def _answer(visit: Visit, run: Callable[[Desk, str, str], object], *, done: str) -> Response:
     domain, name = visit.domain(visit.path("domain")).name, visit.path("approval_id")
     if not (reason := visit.form.get("reason", "").strip()):
-        return _page(visit, status=422, wrong={name: "Say why: it stands in the rule's history."})
+        return _page(visit, status=422, wrong={name: "Say why: it stands in the history."})
     with reading(visit.console.engine) as session:
         proposal = session.get(RuleProposal, name)
     try:

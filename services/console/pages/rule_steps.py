@@ -47,7 +47,7 @@ def move(visit: Visit) -> Response:
     except RefusedStepError:
         return _incomplete(visit, f"{stage}.percent", "Expected a whole number of percent, 1 to 99.")
     if not reason:
-        return _incomplete(visit, f"{stage}.reason", "Say why: it stands in the rule's history.")
+        return _incomplete(visit, f"{stage}.reason", "Say why: it stands in the history.")
     domain, rule_id = _rule(visit)
     evidence = _evidence(visit, domain, rule_id, version)
 
@@ -66,7 +66,7 @@ def move(visit: Visit) -> Response:
 def rollback(visit: Visit) -> Response:
     """Take the last step back."""
     if not (reason := visit.form.get("reason", "").strip()):
-        return _incomplete(visit, "rollback.reason", "Say why: it stands in the rule's history.")
+        return _incomplete(visit, "rollback.reason", "Say why: it stands in the history.")
     domain, rule_id = _rule(visit)
 
     def run(desk: Desk) -> str:
@@ -78,7 +78,7 @@ def rollback(visit: Visit) -> Response:
 
 
 def keep_files(visit: Visit) -> Response:
-    """Keep the rules in the domain's files as versions, as ``riskloom rules sync`` does."""
+    """Keep the rules and scenarios in the domain's files as versions, as ``riskloom rules sync`` does."""
     domain = visit.domain(visit.path("domain"))
     schema = visit.console.vocabularies.of(domain).schema
     with visit.console.controls.commanding(domain.name, visit.who.name) as desk:

@@ -1,4 +1,4 @@
-"""Rules: all of them with where they stand, and one with its versions, what it did, and the steps that it may take."""
+"""Rules and scenarios: where all of them stand, and one with its versions, what it did, and what may come next."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DONE = {
     "moved": "The step is taken; the scoring service takes it over within a second.",
     "proposed": "The step is proposed. Somebody else, who did not write the version, has to approve it.",
     "approved": "Approved: the version has moved, and the scoring service takes it over within a second.",
-    "rejected": "The proposal is rejected; the rule stays where it is.",
+    "rejected": "The proposal is rejected; everything stays where it is.",
     "rolled_back": "The last step is taken back; what held before it holds again.",
     "kept": "The files are kept as versions, each new one as a draft.",
     "tried": "The back-test is done.",
