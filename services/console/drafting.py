@@ -85,7 +85,8 @@ def check_draft(
 def new_rule(domain: Domain) -> str:
     """What a new rule of a domain begins with: a rule that can be checked, and says in comments what goes where."""
     amount, outcomes = domain.subject.amount, [outcome.name for outcome in domain.outcome]
-    effect = f"outcome: {{force: {outcomes[-1]}}}".ljust(_COMMENTS_FROM)
+    others = f"force or forbid {', '.join(outcomes)}; or instead: score: 30"
+    effect = _commented(f"outcome: {{force: {outcomes[-1]}}}", others)
     return f"""\
 id: name_of_the_rule              # small letters, digits and _; stays the same in all versions
 title: What it finds, in a few words
@@ -96,7 +97,7 @@ abuse_vector: kind_of_abuse
 owner: your-team
 when: |                           # names are listed beside this form
   event.{amount} > 300
-{effect}# force or forbid {", ".join(outcomes)}; or instead: score: 30
+{effect}
 max_share: 0.2                    # of recent decisions; a rule that hits more goes back to shadow
 false_positives:
   - Who is hit though nothing is wrong.
@@ -124,8 +125,9 @@ def new_scenario(domain: Domain, scored: Mapping[str, RuleDeclaration]) -> str:
     best = sorted(points, key=lambda name: (-points[name], name))[:_SIGNS]
     signs = {name: points[name] for name in best} if len(best) == _SIGNS else _NO_SIGNS
     total, largest = sum(signs.values()), max(signs.values())
-    rules = "\n".join(f"  {name}: 1".ljust(_COMMENTS_FROM) + f"# {score:+g} points" for name, score in signs.items())
-    alert = f"alert: {{from: {(total + largest) / 2:g}}}".ljust(_COMMENTS_FROM)
+    rules = "\n".join(_commented(f"  {name}: 1", f"{score:+g} points") for name, score in signs.items())
+    milder = f"somebody looks; may also have force: {domain.outcome[1].name}"
+    alert = _commented(f"alert: {{from: {(total + largest) / 2:g}}}", milder)
     interdiction = f"interdiction: {{from: {total:g}, force: {domain.outcome[-1].name}}}"
     return f"""\
 id: name_of_the_scenario          # small letters, digits and _; stays the same in all versions
@@ -137,10 +139,15 @@ abuse_vector: kind_of_abuse
 owner: your-team
 rules:                            # rules with a score, to the weight that it is multiplied by
 {rules}
-{alert}# somebody looks; may also have force: {domain.outcome[1].name}
+{alert}
 {interdiction}
 max_share: 0.2                    # of recent decisions; a scenario that hits more goes back to shadow
 """
+
+
+def _commented(line: str, comment: str) -> str:
+    """A line with a comment behind it, below the others where the line is not longer."""
+    return f"{line:<{_COMMENTS_FROM - 1}} # {comment}"
 
 
 def _problems(error: CatalogError, source: str) -> Iterator[Problem]:

@@ -37,11 +37,11 @@ def write(client: TestClient, text: str, *, rule: str | None = None) -> Answer:
 
 
 def move(client: TestClient, stage: str, *, version: int = 1, percent: int | None = None, step: int | None = None,
-         reason: str = "it does well") -> Answer:  # fmt: skip
+         reason: str = "it does well", page: str = PAGE) -> Answer:  # fmt: skip
     """Send the form that takes a version to a stage; of an earlier page where a step is given."""
-    fields = forms(client.get(f"{PAGE}?version={version}").text)[f"{PAGE}/move"]
+    fields = forms(client.get(f"{page}?version={version}").text)[f"{page}/move"]
     sent = {**fields, "stage": stage, "percent": str(percent or ""), "reason": reason}
-    return send(client, "POST", f"{PAGE}/move", sent | ({} if step is None else {"step": str(step)}))
+    return send(client, "POST", f"{page}/move", sent | ({} if step is None else {"step": str(step)}))
 
 
 def done(answer: Answer) -> str:
