@@ -13,6 +13,7 @@ DomainRight = Literal[
     "decisions:read",
     "cases:read",
     "cases:write",
+    "cases:take_over",
     "labels:read",
     "labels:write",
     "rules:read",
@@ -21,6 +22,7 @@ DomainRight = Literal[
     "lists:read",
     "lists:write",
     "models:read",
+    "models:write",
 ]
 #: What is granted for all of an installation.
 GlobalRight = Literal["metrics:read", "audit:read"]

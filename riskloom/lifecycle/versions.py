@@ -100,8 +100,7 @@ def check_text(session: Session, domain: str, source: str, *, file: str, schema:
         name = rule.id
         if rule.score is None:
             _check_not_counted_on(name, document, _declarations(newest, ScenarioDeclaration))
-    kinds = select(RuleVersion.kind).where(RuleVersion.domain == domain, RuleVersion.rule_id == name).limit(1)
-    other = session.scalar(kinds)
+    other = kind_of(session, domain, name)
     if other not in {None, kind}:
         raise CatalogError([document.mistake(("id",), f"an id that no {other} has", repr(name))])
     return Checked(kind, name)
@@ -133,6 +132,18 @@ def get_version(session: Session, domain: str, rule_id: str, version: int) -> Ru
     if found is None:
         raise NotInLedgerError("rule version", f"{domain}/{rule_id}/{version}")
     return found
+
+
+def kind_of(session: Session, domain: str, rule_id: str) -> RuleKind | None:
+    """What all versions of one name are; None where there is none."""
+    kinds = select(RuleVersion.kind).where(RuleVersion.domain == domain, RuleVersion.rule_id == rule_id)
+    return session.scalar(kinds.limit(1))
+
+
+def kinds_of(session: Session, domain: str) -> dict[str, RuleKind]:
+    """What each rule and scenario of a domain is, by id."""
+    kinds = select(RuleVersion.rule_id, RuleVersion.kind).where(RuleVersion.domain == domain).distinct()
+    return dict(session.execute(kinds).tuples().all())
 
 
 def declared_in(version: RuleVersion) -> RuleDeclaration | ScenarioDeclaration:

@@ -42,6 +42,11 @@ _CASES: tuple[AnyOperation, ...] = (
         takes=Empty, gives=cases.CaseRow, run=cases.claim, has_version=True, needs_version=True, refusals=("taken",),
     ),
     Command(
+        path=f"{_CASE}/take-over", name="take_over_case", summary="Take a case from who has it",
+        right="cases:take_over", takes=cases.Why, gives=cases.CaseRow, run=cases.take_over,
+        has_version=True, needs_version=True,
+    ),
+    Command(
         path=f"{_CASE}/release", name="release_case", summary="Give a case back to the queue", right="cases:write",
         takes=Empty, gives=cases.CaseRow, run=cases.release, has_version=True, needs_version=True, refusals=("taken",),
     ),
@@ -89,24 +94,24 @@ _LABELS: tuple[AnyOperation, ...] = (
 
 _RULES: tuple[AnyOperation, ...] = (
     Question(
-        path=f"{_DOMAIN}/rules", name="list_rules", summary="Rules, and where each of their versions is",
+        path=f"{_DOMAIN}/rules", name="list_rules", summary="Rules and scenarios, and where their versions are",
         right="rules:read", takes=Nothing, gives=rules.Rules, run=rules.index,
     ),
     PostedQuestion(
-        path=f"{_DOMAIN}/rules/check", name="check_rule", summary="Read a text as a rule, and keep nothing",
+        path=f"{_DOMAIN}/rules/check", name="check_rule", summary="Read a text as a rule or scenario, and keep nothing",
         right="rules:write", takes=rules.RuleSource, gives=rules.Checked, run=rules.check,
     ),
     Command(
-        path=f"{_DOMAIN}/rules", name="write_rule", summary="Keep a text as a version, as a draft",
+        path=f"{_DOMAIN}/rules", name="write_rule", summary="Keep a rule or scenario as a version, as a draft",
         right="rules:write", takes=rules.NewVersion, gives=rules.RuleText, run=rules.write, is_published=True,
         makes=True, may_be_known=True,
     ),
     Question(
-        path=_RULE, name="get_rule", summary="A rule, and where each of its versions is",
+        path=_RULE, name="get_rule", summary="A rule or scenario, and where its versions are",
         right="rules:read", takes=Nothing, gives=rules.RuleRow, run=rules.show, has_version=True,
     ),
     Question(
-        path=f"{_RULE}/history", name="get_rule_history", summary="Every step of a rule, with who and why",
+        path=f"{_RULE}/history", name="get_rule_history", summary="Every step of a rule or scenario, with who and why",
         right="rules:read", takes=Nothing, gives=rules.StageChanges, run=rules.history,
     ),
     Question(
@@ -127,7 +132,7 @@ _RULES: tuple[AnyOperation, ...] = (
         has_version=True, needs_version=True, is_published=True, refusals=("approval_needed",),
     ),
     Command(
-        path=f"{_RULE}/rollback", name="roll_back_rule", summary="Take back the last step of a rule",
+        path=f"{_RULE}/rollback", name="roll_back_rule", summary="Take back the last step of a rule or scenario",
         right="rules:write", takes=cases.Why, gives=rules.RuleRow, run=rules.rollback,
         has_version=True, needs_version=True, is_published=True,
     ),
@@ -181,7 +186,12 @@ _LISTS: tuple[AnyOperation, ...] = (
 _OTHERS: tuple[AnyOperation, ...] = (
     Question(
         path=f"{_DOMAIN}/models", name="get_models", summary="Champion, challenger, versions and history",
-        right="models:read", takes=Nothing, gives=models.Models, run=models.index,
+        right="models:read", takes=Nothing, gives=models.Models, run=models.index, has_version=True,
+    ),
+    Command(
+        path=f"{_DOMAIN}/models/rollback", name="roll_back_champion", summary="Return to the champion before this one",
+        right="models:write", takes=cases.Why, gives=models.Models, run=models.roll_back,
+        has_version=True, needs_version=True,
     ),
     Question(
         path=f"{_DOMAIN}/models/{{version}}", name="get_model_version", summary="A version with the gate's verdict",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 
 from riskloom.errors import RegistryError
-from riskloom.registry import ModelStore, Record, Verdict, read_record, read_verdict, rollback
+from riskloom.ledger.desk import Desk
+from riskloom.lifecycle.champions import roll_back_champion
+from riskloom.registry import ModelStore, Record, Verdict, read_record, read_verdict
 from riskloom.registry.store import CARD, PLOTS
 
 _PLOT = re.compile(r"[a-z][a-z0-9_]{0,60}\.png")
@@ -46,15 +47,15 @@ class ModelShelf:
         """Who is champion and challenger, and how it came to be."""
         return read_record(self._records, domain)
 
-    def roll_back(self, domain: str, *, by: str, why: str, at: datetime, seen: str) -> Record:
+    def roll_back(self, desk: Desk, domain: str, *, seen: str, reason: str) -> Record:
         """
-        Return to the champion before the one that was seen.
+        Return to the champion before the one that was seen; audited in the desk's transaction.
 
         Raises:
             RegistryError: There is none before it, or it is gone or changed.
             MovedError: Another version is champion by now.
         """
-        return rollback(self._records, self._store, domain, by=by, why=why, at=at, seen=seen)
+        return roll_back_champion(desk, self._records, self._store, domain, seen=seen, reason=reason)
 
     def versions(self, domain: str) -> Sequence[str]:
         """All versions, the newest first."""

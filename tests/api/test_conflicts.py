@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from riskloom.errors import FeatureError
+from riskloom.registry import ModelStore, promote, read_record, save_model
 from services.api.app import create_api
 from services.api.calls import PREFIX
-from tests.api.world import DOMAINS, FIRST, RULE, SECOND, World, cases, fitting_details, source
+from tests.api.world import DOMAINS, FIRST, NOW, RULE, SECOND, World, cases, fitting_details, source
+from tests.registry.models import DOMAIN as MODEL_DOMAIN
+from tests.registry.models import PASSED, make_model
 
 
 def write(world: World, text: str | None = None, *, by: str = "ann") -> None:
@@ -207,3 +210,53 @@ def test_rules_without_known_features_are_said_to_be_unavailable(quick_world: Wo
     answer = replace(world, app=app).ask("check_rule", {"source": source()})
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert "secret" not in answer.text
+
+
+def test_a_case_is_taken_over_by_who_may_and_from_somebody(world: World) -> None:
+    """Whoever had it is refused from then on; a case of nobody or one's own is claimed and not taken over."""
+    case = cases(world)[0]
+    name, version = case["case_id"], case["version"]
+    world.give("clerk", f"cases:read:{FIRST.name}", f"cases:write:{FIRST.name}")
+    why = {"reason": "bob is ill"}
+    nobodys = world.ask("take_over_case", why, saw=version, case_id=name)
+    assert (nobodys.status_code, nobodys.json()["code"]) == (409, "refused")
+    world.ask("claim_case", by="bob", saw=version, case_id=name)
+    assert world.ask("take_over_case", why, by="clerk", saw=version + 1, case_id=name).status_code == 403
+    assert world.ask("take_over_case", {}, saw=version + 1, case_id=name).status_code == 422
+    stale = world.ask("take_over_case", why, saw=version, case_id=name)
+    assert (stale.status_code, stale.json()["code"]) == (412, "stale")
+    assert world.ask("take_over_case", why, saw=version + 1, case_id=name).json()["assignee"] == "key:ann"
+    refused = world.ask("release_case", by="bob", saw=version + 2, case_id=name)
+    assert (refused.status_code, refused.json()["code"]) == (409, "taken")
+    own = world.ask("take_over_case", why, saw=version + 2, case_id=name)
+    assert (own.status_code, own.json()["code"]) == (409, "refused")
+
+
+def test_a_champion_is_rolled_back_as_it_was_seen(quick_world: World) -> None:
+    """Once, audited, and only where there is one before it that can be opened; where it lies is nobody's business."""
+    world = quick_world
+    world.give("models", f"models:read:{MODEL_DOMAIN}", f"models:write:{MODEL_DOMAIN}")
+    store, records = ModelStore(world.home / "bentoml", world.home / "keys"), world.home / "registry"
+    versions = [save_model(store, *make_model(threshold=bound), PASSED, documents={}) for bound in (0.5, 0.6, 0.7)]
+    asked: dict[str, Any] = {"by": "models", "domain": MODEL_DOMAIN}
+
+    def back(saw: int, **more: Any) -> Any:
+        return world.ask("roll_back_champion", {"reason": "too many reviews"}, saw=saw, **asked, **more)
+
+    nothing = back(0)
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "refused")
+    for version in versions:
+        promote(records, store, MODEL_DOMAIN, version.version, by="mila", why="newer", at=NOW)
+    stale = back(2)
+    assert (stale.status_code, stale.headers["ETag"]) == (412, '"3"')
+    assert [change.split(" at ")[0] for change in stale.json()["changes"]] == ["promote 3 by mila"]
+    assert [back(3, command="once").json()["champion"] for _ in range(2)] == ["2", "2"]
+    assert read_record(records, MODEL_DOMAIN).history[-1].by == "key:models"
+    events = world.ask("list_audit_events").json()["items"]
+    assert [event["object_id"] for event in events if event["action"] == "model.rolled_back"] == [MODEL_DOMAIN]
+    manifest = versions[0].folder / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"0.5", b"0.4"))
+    changed = back(4)
+    assert (changed.status_code, changed.json()["code"]) == (409, "refused")
+    assert str(world.home) not in changed.text
+    assert read_record(records, MODEL_DOMAIN).champion == "2"

@@ -22,9 +22,12 @@ from tests.api.world import (
     NOW,
     PER_DOMAIN,
     RULE,
+    SCENARIO,
     World,
     cases,
     fitting_details,
+    scenario,
+    sign,
     source,
 )
 from tests.registry.models import DOMAIN as MODEL_DOMAIN
@@ -35,14 +38,15 @@ def work_on_cases(world: World) -> None:
     """Through every hand, to a verdict that is taken back."""
     first, second, third, *_ = cases(world)
     name, version = first["case_id"], first["version"]
-    for step, body in (
-        ("claim_case", {}),
-        ("release_case", {}),
-        ("snooze_case", {"until": "2026-03-09T09:00:00Z", "reason": "tomorrow"}),
-        ("escalate_case", {"reason": "too large for me"}),
-        ("claim_case", {}),
+    for step, by, body in (
+        ("claim_case", "ann", {}),
+        ("release_case", "ann", {}),
+        ("snooze_case", "ann", {"until": "2026-03-09T09:00:00Z", "reason": "tomorrow"}),
+        ("escalate_case", "ann", {"reason": "too large for me"}),
+        ("claim_case", "bob", {}),
+        ("take_over_case", "ann", {"reason": "bob is ill"}),
     ):
-        answer = world.ask(step, body, saw=version, case_id=name)
+        answer = world.ask(step, body, by=by, saw=version, case_id=name)
         assert answer.json()["version"] == version + 1
         version += 1
         assert answer.headers["ETag"] == f'"{version}"'
@@ -67,7 +71,9 @@ def work_on_cases(world: World) -> None:
 
 def work_on_rules(world: World) -> None:
     """From a text that was checked to a roll-out that is taken back."""
-    assert world.ask("check_rule", {"source": source()}).json() == {"is_valid": True, "rule_id": RULE, "mistakes": []}
+    assert world.ask("check_rule", {"source": source()}).json() == {
+        "is_valid": True, "rule_id": RULE, "kind": "rule", "mistakes": [],
+    }  # fmt: skip
     new = {"source": source(), "reason": "seen in May"}
     written = world.ask("write_rule", new)
     assert httpx.URL(written.headers["Location"]).path.endswith(f"/rules/{RULE}/versions/1")
@@ -95,6 +101,32 @@ def work_on_rules(world: World) -> None:
     assert [(step["stage"], step["undoes"]) for step in history][-1] == ("shadow", history[-2]["step"])
     assert [rule["rule_id"] for rule in world.ask("list_rules").json()["items"]] == [RULE]
     assert world.ask("list_backtests", rule_id=RULE, version=1).json()["items"] == []
+
+
+def test_a_scenario_has_the_operations_of_a_rule(world: World) -> None:
+    """Checked beside the rules that it names, written, moved, proposed, approved, rolled back; each says its kind."""
+    early = world.ask("check_rule", {"source": scenario()}).json()
+    assert (early["is_valid"], early["kind"], len(early["mistakes"])) == (False, None, 2)
+    for name in ("first_sign", "second_sign"):
+        world.ask("write_rule", {"source": sign(name), "reason": "seen in May"})
+    checked = world.ask("check_rule", {"source": scenario()}).json()
+    assert checked == {"is_valid": True, "rule_id": SCENARIO, "kind": "scenario", "mistakes": []}
+    (mistake,) = world.ask("check_rule", {"source": scenario(to=61)}).json()["mistakes"]
+    assert mistake["expected"] == "at most the 60 points of all its rules"
+    written = world.ask("write_rule", {"source": scenario(), "reason": "they come together"}).json()
+    assert (written["kind"], written["version"]) == ("scenario", 1)
+    kinds = {row["rule_id"]: row["kind"] for row in world.ask("list_rules").json()["items"]}
+    assert kinds == {"first_sign": "rule", "second_sign": "rule", SCENARIO: "scenario"}
+    world.ask("move_rule", {"version": 1, "stage": "shadow", "reason": "to see"}, saw=1, rule_id=SCENARIO)
+    asked = {"rule_id": SCENARIO, "version": 1, "stage": "rollout", "percent": 5, "reason": "does well"}
+    proposal = world.ask("propose_step", asked, saw=2).json()["proposal_id"]
+    agreed = world.ask("approve_proposal", {"reason": "looked at it"}, by="bob", proposal_id=proposal).json()
+    assert (agreed["kind"], agreed["versions"][0]["percent"]) == ("scenario", 5)
+    published = read_publication(world.home / "rules", FIRST.name, load_public_key(world.home / "keys"))
+    assert published is not None
+    assert [(each.id, each.percent) for each in published.scenarios] == [(SCENARIO, 5)]
+    back = world.ask("roll_back_rule", {"reason": "too many"}, saw=3, rule_id=SCENARIO).json()
+    assert (back["kind"], back["versions"][0]["stage"]) == ("scenario", "shadow")
 
 
 def work_on_lists(world: World) -> None:
@@ -131,6 +163,9 @@ def look_around(world: World) -> None:
     assert [change["why"] for change in models["history"]] == ["first model", "newest"]
     shown = world.ask("get_model_version", domain=MODEL_DOMAIN, by="models", version="1").json()
     assert (shown["is_champion"], shown["verdict"]["passed"], shown["trouble"]) == (True, True, None)
+    promote(records, store, MODEL_DOMAIN, "2", by="mila", why="newer", at=NOW, force=True)
+    back = world.ask("roll_back_champion", {"reason": "too many"}, saw=3, domain=MODEL_DOMAIN, by="models").json()
+    assert (back["champion"], back["history"][-1]["by"]) == ("1", "key:models")
     events = world.ask("list_audit_events").json()["items"]
     assert {event["actor"] for event in events} >= {"key:ann", "key:bob"}
 
@@ -138,7 +173,7 @@ def look_around(world: World) -> None:
 def test_a_day_with_every_operation(world: World) -> None:
     """Everything that can be asked for is asked for, and every promised success was seen; the audit chain is whole."""
     world.give("lists", f"lists:read:{LISTED}", f"lists:write:{LISTED}")
-    world.give("models", f"models:read:{MODEL_DOMAIN}")
+    world.give("models", f"models:read:{MODEL_DOMAIN}", f"models:write:{MODEL_DOMAIN}")
     for work in (work_on_cases, work_on_rules, work_on_lists, look_around):
         work(world)
     document = openapi_document()

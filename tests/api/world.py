@@ -40,12 +40,12 @@ FIRST, SECOND = tuple(DOMAINS.values())[:2]
 LISTED = next(name for name, domain in DOMAINS.items() if load_lists(domain))
 BY_NAME: dict[str, AnyOperation] = {operation.name: operation for operation in OPERATIONS}
 RIGHTS: tuple[DomainRight, ...] = (
-    "decisions:read", "cases:read", "cases:write", "labels:read", "labels:write", "rules:read", "rules:write",
-    "rules:approve", "lists:read", "lists:write", "models:read",
+    "decisions:read", "cases:read", "cases:write", "cases:take_over", "labels:read", "labels:write", "rules:read",
+    "rules:write", "rules:approve", "lists:read", "lists:write", "models:read", "models:write",
 )  # fmt: skip
 ENTITIES = 6
 PER_DOMAIN = 12
-RULE = "large_amount"
+RULE, SCENARIO = "large_amount", "several_signs"
 
 
 @dataclass(slots=True)
@@ -204,6 +204,26 @@ examples:
     - {{name: one above, event: {{{amount}: {bound + 1}}}}}
   negative:
     - {{name: nothing is known, event: {{}}}}
+"""
+
+
+def sign(name: str) -> str:
+    """A rule that brings points to scenarios."""
+    effect = f"outcome: {{force: {FIRST.outcome[-1].name}}}"
+    return source(name=name).replace(effect, "score: 30")
+
+
+def scenario(*, to: float = 60, rules: str = "{first_sign: 1, second_sign: 1}") -> str:
+    """The text of a scenario of two rules."""
+    return f"""\
+id: {SCENARIO}
+title: Several signs at once
+description: Several signs that somebody else acts.
+abuse_vector: account_takeover
+owner: a-team
+rules: {rules}
+alert: {{from: 40}}
+interdiction: {{from: {to:g}, force: {FIRST.outcome[-1].name}}}
 """
 
 

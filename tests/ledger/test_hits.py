@@ -58,6 +58,20 @@ def test_the_newest_hits_lead_to_their_decisions(decided: Engine) -> None:
     assert (found[-1].subject, found[-1].entity, found[-1].outcome) == ("s-4", "e-4", "approve")
 
 
+def test_hits_have_the_points_and_the_level_that_their_decisions_say(ledger: Engine, tmp_path: Path) -> None:
+    """In effect or in shadow; of a record that does not say them there are none."""
+    reached = {"points": 45.0, "scenario": {"level": "alert", "threshold": 40.0, "rules": {"r": 45.0}}}
+    append(tmp_path, 0, rules_hit=[hit("s", 1, "live") | reached], outcome="review")
+    append(tmp_path, 1, shadow={"rules_hit": [hit("s", 1, "shadow") | {"points": 30.0}], "outcome": "review"})
+    append(tmp_path, 2, rules_hit=[hit("s", 1, "live")], outcome="review")
+    shipper(ledger, tmp_path).ship()
+    with reading(ledger) as session:
+        found = newest_hits(session, DOMAIN, "s", limit=4)
+    assert {one.decision_id: (one.points, one.level) for one in found} == {
+        "d-0": (45.0, "alert"), "d-1": (30.0, None), "d-2": (None, None),
+    }  # fmt: skip
+
+
 def test_shadow_hits_are_set_beside_the_latest_label(decided: Engine, tmp_path: Path) -> None:
     """A correction holds in place of what it corrects; hits with effect are none in shadow."""
     with writing(decided) as session:

@@ -176,6 +176,12 @@ def claim(desk: Desk, call: Call, _: Empty) -> Answer:
     return _shown(cases.claim(desk, own_case(desk.session, call), version=call.seen_version))
 
 
+def take_over(desk: Desk, call: Call, asked: Why) -> Answer:
+    """Take it from who has it, who is refused from then on."""
+    name = own_case(desk.session, call)
+    return _shown(cases.take_over(desk, name, version=call.seen_version, reason=asked.reason))
+
+
 def release(desk: Desk, call: Call, _: Empty) -> Answer:
     """Give it back."""
     return _shown(cases.release(desk, own_case(desk.session, call), version=call.seen_version))

@@ -1,4 +1,4 @@
-"""Proposals: steps after which a rule reaches more subjects; one actor asks, another answers."""
+"""Proposals: steps after which a rule or scenario reaches more subjects; one actor asks, another answers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def propose(desk: Desk, call: Call, asked: NewProposal) -> Answer:
 
 def approve(desk: Desk, call: Call, asked: Why) -> Answer:
     """Agree as somebody else than who asked for it and who wrote the version; the version moves."""
-    return answered(approvals.approve(desk, _own(desk, call), reason=asked.reason))
+    return answered(desk.session, approvals.approve(desk, _own(desk, call), reason=asked.reason))
 
 
 def reject(desk: Desk, call: Call, asked: Why) -> Answer:

@@ -1,4 +1,4 @@
-"""Rules: their versions and stages, what is known of them, and the steps of their life."""
+"""Rules and scenarios: versions and stages, what is known of them, and the steps of their life."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from riskloom.errors import CatalogError, FeatureError, MovedError, NotInLedgerError
 from riskloom.ledger.desk import Desk
-from riskloom.ledger.schema import RuleStage
+from riskloom.ledger.schema import RuleKind, RuleStage
 from riskloom.lifecycle import stages
 from riskloom.lifecycle.shadow import shadow_results
 from riskloom.lifecycle.stages import RuleState, rule_history, rule_state, rule_states
 from riskloom.lifecycle.transitions import Placement
 from riskloom.lifecycle.trials import backtests_of
-from riskloom.lifecycle.versions import get_version, write_version
-from riskloom.rules import Schema, parse_rule
+from riskloom.lifecycle.versions import check_text, get_version, kind_of, kinds_of, write_version
+from riskloom.rules import Schema
 from services.api.calls import Answer, Call
 from services.api.refusals import stale
 from services.api.resources.cases import Why
@@ -29,7 +29,7 @@ _EXAMPLE = "id: large_night_payment\ntitle: A large payment in the small hours\n
 
 
 class VersionPlace(Shown):
-    """Where a version of a rule is, and since when."""
+    """Where a version is, and since when."""
 
     version: int
     stage: RuleStage
@@ -38,22 +38,24 @@ class VersionPlace(Shown):
 
 
 class RuleRow(Shown):
-    """A rule: where each of its versions is."""
+    """A rule or scenario: where each of its versions is."""
 
     rule_id: str
+    kind: RuleKind
     step: int = Field(description="Grows with each step; as ETag, what a command's If-Match sends back.")
     versions: tuple[VersionPlace, ...]
 
 
 class Rules(Listing[RuleRow]):
-    """The rules of a domain, by id."""
+    """The rules and scenarios of a domain, by id."""
 
 
 class RuleText(Shown):
-    """A version of a rule; its text never changes."""
+    """A version of a rule or scenario; its text never changes."""
 
     rule_id: str
     version: int
+    kind: RuleKind
     source: str = Field(description="YAML.")
     written_by: str
     written_at: datetime
@@ -73,7 +75,7 @@ class StageChange(Shown):
 
 
 class StageChanges(Listing[StageChange]):
-    """Every step of a rule, from the beginning."""
+    """Every step of a rule or scenario, from the beginning."""
 
 
 class Backtest(Shown):
@@ -108,22 +110,23 @@ class ShadowRows(Listing[ShadowRow]):
 
 
 class Checked(Shown):
-    """What is wrong with a text; nothing where it is a rule."""
+    """What is wrong with a text; nothing where it is a rule or a scenario."""
 
     is_valid: bool
     rule_id: str | None
+    kind: RuleKind | None = Field(description="What it is; null where it is neither.")
     mistakes: tuple[FieldProblem, ...]
 
 
 class RuleSource(Asked):
-    """A rule's text."""
+    """The text of a rule, or of a scenario: what has `rules` is one."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"source": _EXAMPLE}]})
-    source: str = Field(max_length=64_000, description="YAML, with examples inside.")
+    source: str = Field(max_length=64_000, description="YAML; a rule has its examples inside.")
 
 
 class NewVersion(RuleSource):
-    """A rule's text, and why it was written."""
+    """The text of a rule or scenario, and why it was written."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"source": _EXAMPLE, "reason": "seen in May"}]})
     reason: Reason
@@ -156,14 +159,15 @@ class Move(_Step):
 
 
 def index(session: Session, call: Call, _: Nothing) -> Answer:
-    """All rules."""
-    items = tuple(shown(state) for state in rule_states(session, call.domain.name))
+    """All rules and scenarios."""
+    kinds = kinds_of(session, call.domain.name)
+    items = tuple(_row(state, kinds[state.rule_id]) for state in rule_states(session, call.domain.name))
     return Answer(Rules(items=items, next=None))
 
 
 def show(session: Session, call: Call, _: Nothing) -> Answer:
-    """One rule."""
-    return answered(_known(session, call))
+    """One rule or scenario."""
+    return answered(session, _known(session, call))
 
 
 def text(session: Session, call: Call, _: Nothing) -> Answer:
@@ -173,7 +177,7 @@ def text(session: Session, call: Call, _: Nothing) -> Answer:
 
 
 def history(session: Session, call: Call, _: Nothing) -> Answer:
-    """The steps of a rule."""
+    """The steps of one."""
     changes = rule_history(session, call.domain.name, _known(session, call).rule_id)
     return Answer(StageChanges(items=tuple(map(StageChange.model_validate, changes)), next=None))
 
@@ -191,13 +195,13 @@ def shadow(session: Session, call: Call, _: Nothing) -> Answer:
     return Answer(ShadowRows(items=tuple(map(ShadowRow.model_validate, found)), next=None))
 
 
-def check(_: Session, call: Call, asked: RuleSource) -> Answer:
-    """Read a text as a rule, with its examples, and keep nothing."""
+def check(session: Session, call: Call, asked: RuleSource) -> Answer:
+    """Hold a text to what a version has to keep, beside what is there, and keep nothing."""
     try:
-        rule = parse_rule(asked.source, file=_FILE, schema=_schema(call))
+        found = check_text(session, call.domain.name, asked.source, file=_FILE, schema=_schema(call))
     except CatalogError as error:
-        return Answer(Checked(is_valid=False, rule_id=None, mistakes=_mistakes(error)))
-    return Answer(Checked(is_valid=True, rule_id=rule.id, mistakes=()))
+        return Answer(Checked(is_valid=False, rule_id=None, kind=None, mistakes=_mistakes(error)))
+    return Answer(Checked(is_valid=True, rule_id=found.rule_id, kind=found.kind, mistakes=()))
 
 
 def write(desk: Desk, call: Call, asked: NewVersion) -> Answer:
@@ -206,7 +210,7 @@ def write(desk: Desk, call: Call, asked: NewVersion) -> Answer:
     try:
         written = write_version(desk, call.domain.name, asked.source, file=_FILE, schema=schema, reason=asked.reason)
     except CatalogError as error:
-        detail = "The text is no rule; every mistake is listed."
+        detail = "The text is neither a rule nor a scenario that holds; every mistake is listed."
         raise RefusalError("invalid_request", detail, errors=_mistakes(error)) from error
     version = written.version
     where = call.address("rules", version.rule_id, "versions", version.version)
@@ -217,13 +221,13 @@ def write(desk: Desk, call: Call, asked: NewVersion) -> Answer:
 def move(desk: Desk, call: Call, asked: Move) -> Answer:
     """Move a version to where it reaches no more subjects than it does."""
     name, rule_id = call.domain.name, expected_rule(desk, call, call.path("rule_id"))
-    return answered(stages.move(desk, name, rule_id, asked.version, asked.to, reason=asked.reason))
+    return answered(desk.session, stages.move(desk, name, rule_id, asked.version, asked.to, reason=asked.reason))
 
 
 def rollback(desk: Desk, call: Call, asked: Why) -> Answer:
     """Take back the last step."""
     rule_id = expected_rule(desk, call, call.path("rule_id"))
-    return answered(stages.rollback(desk, call.domain.name, rule_id, reason=asked.reason))
+    return answered(desk.session, stages.rollback(desk, call.domain.name, rule_id, reason=asked.reason))
 
 
 def expected_rule(desk: Desk, call: Call, rule_id: str) -> str:
@@ -242,18 +246,20 @@ def expected_rule(desk: Desk, call: Call, rule_id: str) -> str:
     return rule_id
 
 
-def answered(state: RuleState) -> Answer:
-    """A rule as it is now, with its step as version."""
-    return Answer(shown(state), version=state.step)
+def answered(session: Session, state: RuleState) -> Answer:
+    """A rule or scenario as it is now, with its step as version."""
+    kind = kind_of(session, state.domain, state.rule_id)
+    if kind is None:
+        raise NotInLedgerError("rule", f"{state.domain}/{state.rule_id}")
+    return Answer(_row(state, kind), version=state.step)
 
 
-def shown(state: RuleState) -> RuleRow:
-    """A rule as it is shown."""
+def _row(state: RuleState, kind: RuleKind) -> RuleRow:
     places = tuple(
         VersionPlace(version=number, stage=place.stage, percent=place.percent, since=state.since[number])
         for number, place in sorted(state.placements.items())
     )
-    return RuleRow(rule_id=state.rule_id, step=state.step, versions=places)
+    return RuleRow(rule_id=state.rule_id, kind=kind, step=state.step, versions=places)
 
 
 def _known(session: Session, call: Call) -> RuleState:

@@ -9,6 +9,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from riskloom.errors import MovedError, RegistryError
 from riskloom.ledger.database import writing
+from riskloom.ledger.desk import Desk
 from services.console.pages import problems
 from services.console.pages.problems import typed_in
 from services.console.pages.rules import may_work
@@ -46,14 +47,11 @@ def roll_back(visit: Visit) -> Response:
     name, seen = visit.domain(visit.path("domain")).name, visit.form.get("champion", "")
     if not (reason := visit.form.get("reason", "").strip()):
         return _page(visit, status=422, wrong={name: "Say why: it stands in the record."})
-    shelf, console, who = visit.console.models, visit.console, visit.who.name
+    console = visit.console
     try:
         with writing(console.engine) as session:
-            console.trail.append(
-                session, at=visit.at, actor=who, action="model.rolled_back", object_kind="models", object_id=name,
-                before={"champion": seen}, after={"rolled_back_from": seen, "reason": reason},
-            )  # fmt: skip
-            shelf.roll_back(name, by=who, why=reason, at=visit.at, seen=seen)
+            desk = Desk(session, console.trail, visit.who.name, visit.at)
+            console.models.roll_back(desk, name, seen=seen, reason=reason)
     except MovedError as error:
         advice = f"It is {error.present or 'none'} now. The history says who changed it and why."
         return _refused(visit, "The champion is another one by now, so nothing was done.", advice)
