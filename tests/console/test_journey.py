@@ -1,4 +1,4 @@
-"""A rule's life in a real browser: written, tried, in shadow, rolled out by two people, seen to hit, rolled back."""
+"""A rule's life in a real browser, from its text to its rollback; and a scenario that is tried on a history."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from starlette.testclient import TestClient
 
 from services.console.service import build
 from tests.browser.screens import new_page
 from tests.console.journey import Journey, make_journey
 from tests.console.serving import served_app
-from tests.console.world import PASSWORD
-from tests.console.writing import FIRST, PAGE, source
+from tests.console.world import PASSWORD, forms, send
+from tests.console.world import log_in as log_in_by_form
+from tests.console.writing import FIRST, PAGE, SCENARIO, done, scenario, sign, source, write
 from tests.services.conftest import wait_until
 
 ENTITIES = 120
@@ -137,3 +139,20 @@ def test_a_rule_is_written_tried_rolled_out_and_rolled_back(
         wait_until(lambda: not journey.decide(scoring, f"e-{reached[0]}", f"later-{next(numbers)}")["rules_hit"])
     assert complaints == []
     second.context.close()
+
+
+@pytest.mark.usefixtures("journey")
+def test_a_scenario_is_tried_by_its_page() -> None:
+    """With the newest versions of its rules, by the command that tries rules; the page says what came out."""
+    page = f"/rules/{FIRST}/{SCENARIO}"
+    with TestClient(build(), follow_redirects=False) as client:
+        assert log_in_by_form(client, "eve").status_code == 303
+        for text in (sign("first_sign"), sign("second_sign"), scenario()):
+            assert done(write(client, text)) == "drafted"
+        fields = forms(client.get(page).text)[f"{page}/backtest"]
+        asked = send(client, "POST", f"{page}/backtest", fields)
+        assert asked.status_code == 303
+        wait_until(lambda: "every 2s" not in client.get(asked.headers["location"]).text)
+        shown = client.get(page).text
+        assert "To its interdiction" in shown
+        assert "hits on" in shown

@@ -23,32 +23,11 @@ from riskloom.rules.declaration import RuleDeclaration
 from services.console.drafting import new_scenario
 from tests.console.test_pages import Outline
 from tests.console.world import DOMAINS, NOW, World, forms, send
-from tests.console.writing import FIRST, done, move, proposals, source, state, submit, write
+from tests.console.writing import FIRST, SCENARIO, done, move, proposals, scenario, sign, state, submit, write
 
-SCENARIO = "several_signs"
 PAGE = f"/rules/{FIRST}/{SCENARIO}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 HARDEST = DOMAINS[FIRST].outcome[-1].name
-
-
-def sign(name: str, score: float | None = 30) -> str:
-    """A rule that brings points; without a score one that decides the outcome."""
-    effect = f"outcome: {{force: {HARDEST}}}"
-    return source(name) if score is None else source(name).replace(effect, f"score: {score:g}")
-
-
-def scenario(*, to: float = 45, rules: str = "{first_sign: 1, second_sign: 0.5}", name: str = SCENARIO) -> str:
-    """A scenario of two signs."""
-    return f"""\
-id: {name}
-title: Several signs at once
-description: Several signs that somebody else acts.
-abuse_vector: account_takeover
-owner: a-team
-rules: {rules}
-alert: {{from: 30}}
-interdiction: {{from: {to:g}, force: {HARDEST}}}
-"""
 
 
 @pytest.fixture
@@ -124,8 +103,8 @@ def test_its_page_shows_what_it_adds_up_and_leads_there(signed: World) -> None:
         assert f"{HARDEST.replace('_', ' ')} from 45 points" in page
         listed = words(ana, "/rules")
         assert f'<a href="{PAGE}">Several signs at once</a>' in listed
-        assert f'<a href="/rules/{FIRST}/second_sign">second sign</a> {TIMES} 0.5' in listed
-        assert f'<a href="{PAGE}">Several signs at once</a> <span class="quiet">{TIMES} 0.5' in words(
+        assert f'<a href="/rules/{FIRST}/second_sign">second sign</a> <span class="nowrap">{TIMES} 0.5</span>' in listed
+        assert f'<a href="{PAGE}">Several signs at once</a> <span class="quiet nowrap">{TIMES} 0.5' in words(
             ana, f"/rules/{FIRST}/second_sign"
         )
         move(eve, "retired", page=PAGE)

@@ -15,13 +15,33 @@ from services.console.drafting import new_rule
 from tests.console.world import DOMAINS, Answer, World, forms, send
 
 FIRST = next(iter(DOMAINS))
-RULE = "name_of_the_rule"
+RULE, SCENARIO = "name_of_the_rule", "several_signs"
 PAGE = f"/rules/{FIRST}/{RULE}"
 
 
 def source(name: str = RULE, *, bound: int = 300, domain: str = FIRST) -> str:
     """The text that a new rule begins with, of another name and bound."""
     return new_rule(DOMAINS[domain]).replace(RULE, name).replace("300", str(bound))
+
+
+def sign(name: str, score: float | None = 30) -> str:
+    """A rule that brings points; without a score one that decides the outcome."""
+    effect = f"outcome: {{force: {DOMAINS[FIRST].outcome[-1].name}}}"
+    return source(name) if score is None else source(name).replace(effect, f"score: {score:g}")
+
+
+def scenario(*, to: float = 45, rules: str = "{first_sign: 1, second_sign: 0.5}", name: str = SCENARIO) -> str:
+    """A scenario of two signs."""
+    return f"""\
+id: {name}
+title: Several signs at once
+description: Several signs that somebody else acts.
+abuse_vector: account_takeover
+owner: a-team
+rules: {rules}
+alert: {{from: 30}}
+interdiction: {{from: {to:g}, force: {DOMAINS[FIRST].outcome[-1].name}}}
+"""
 
 
 def submit(client: TestClient, page: str, action: str, **typed: str) -> Answer:
