@@ -19,13 +19,16 @@ from riskloom.windows.events import MAX_TIME_US, EventCoder, key_of
 from riskloom.windows.fold import folded, is_due
 from riskloom.windows.layout import EntityLayout, layouts_of
 from riskloom.windows.plan import WindowPlan
-from riskloom.windows.state import HEADER, empty_base, opened, stamp_of
+from riskloom.windows.program import Program
+from riskloom.windows.state import empty_base, fence_of, is_whole, opened, stamp_of
 from riskloom.windows.store import MAX_AHEAD_US, Exchange, StateStore, Touch
 
 #: Clocks of machines differ by so much at most; what lies further ahead is refused.
 MAX_FUTURE_US = 300_000_000
 #: Keys are kept longer than any window needs them, by so much.
 _SLACK_US = 3_600_000_000
+#: Keys that wait to be folded at most; with more, nobody settles.
+_MOST_DUE = 256
 _NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 
@@ -56,7 +59,7 @@ class Entity:
         self.keep_us = layout.retention_us + _SLACK_US
         self.compute: Compute = compiled(plan, layout)
         self.nothing: dict[str, Value] = {feature.name: None for view in layout.views for feature in view.features}
-        self.empty = self.compute(self.base, HEADER.size, (), 0, 0)
+        self.blank = fence_of(0) + self.base
 
 
 def state_prefix(plan: WindowPlan) -> bytes:
@@ -85,14 +88,20 @@ class WindowEngine:
         plan: What is windowed.
         store: Keeps the state.
         clock: The time in microseconds since 1970, UTC.
+        folds_later: Leave folding to ``settle``, for callers who answer first; else an event's keys are folded with it.
 
     Raises:
         NotBootstrappedError: History was not brought in yet (``backfill``), or that of another declaration.
     """
 
-    def __init__(self, plan: WindowPlan, store: StateStore, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, plan: WindowPlan, store: StateStore, clock: Callable[[], int], *, folds_later: bool = False
+    ) -> None:
         self.plan, self._store, self._clock = plan, store, clock
         self._entities = entities_of(plan)
+        self._programs: dict[tuple[str, ...], Program] = {}
+        self._due: list[tuple[bytes, Entity, bytes]] = []
+        self._most_due = _MOST_DUE if folds_later else 1
         layouts = {key: entity.layout for key, entity in self._entities.items()}
         self._coders = {stream.name: EventCoder(stream, tag, layouts) for tag, stream in enumerate(plan.streams)}
         self._event_keys = {stream.name: event_prefix(plan, stream.name) for stream in plan.streams}
@@ -187,12 +196,10 @@ class WindowEngine:
         entities = [entity for entity, _ in wanted]
         if at_us is None:
             at_us = max([self._clock(), *_stamps(entities, blobs)])
-        for entity, blob in zip(entities, blobs, strict=True):
-            found = _values(entity, blob, at_us)
-            if found is None:
-                raise PastReadError(f"the state of this {entity.layout.join_key} no longer tells that instant apart")
-            values |= found
-        return values
+        found = self._values(entities, blobs, at_us)
+        if found is None:
+            raise PastReadError(f"the state of these keys ({', '.join(keys)}) no longer tells that instant apart")
+        return values | found
 
     def _coder(self, stream: str) -> EventCoder:
         try:
@@ -215,20 +222,42 @@ class WindowEngine:
             raise WindowError("the clock is more than a day behind the stamps in the window state")
         is_duplicate = answer.outcome == "duplicate"
         if computed is not None:
-            for entity, blob in zip(entities, answer.blobs, strict=True):
-                found = _values(entity, blob, answer.stamp_us)
-                if found is None:
-                    return Observation(answer.stamp_us, is_duplicate, None)
-                computed |= found
+            found = self._values(entities, answer.blobs, answer.stamp_us)
+            if found is None:
+                return Observation(answer.stamp_us, is_duplicate, None)
+            computed |= found
         if not is_duplicate:
-            self._fold(exchange.touches, entities, answer.blobs)
+            for touch, entity, blob in zip(exchange.touches, entities, answer.blobs, strict=True):
+                if touch.record and is_due(entity.layout, blob):
+                    self._due.append((touch.key, entity, blob))
+            if len(self._due) >= self._most_due:
+                self.settle()
         return Observation(answer.stamp_us, is_duplicate, computed)
 
-    def _fold(self, touches: Sequence[Touch], entities: Sequence[Entity], blobs: Sequence[bytes]) -> None:
-        for touch, entity, blob in zip(touches, entities, blobs, strict=True):
-            if touch.record and is_due(entity.layout, blob):
-                with suppress(StateUnavailableError):  # the event is counted; the key's next one folds it
-                    self._store.swap(touch.key, blob, folded(entity.layout, blob))
+    def settle(self) -> None:
+        """Fold the keys whose records have become many; no value depends on when."""
+        while self._due:
+            key, entity, blob = self._due.pop()
+            with suppress(StateUnavailableError):  # its events are counted; the key's next one folds it
+                self._store.swap(key, blob, folded(entity.layout, blob))
+
+    def _values(self, entities: Sequence[Entity], blobs: Sequence[bytes], at_us: int) -> dict[str, Value] | None:
+        """The features of keys at an instant; None where the state of one was folded beyond that instant."""
+        states = [blob or entity.blank for entity, blob in zip(entities, blobs, strict=True)]
+        if all(map(is_whole, states)):
+            layouts = tuple(entity.layout for entity in entities)
+            program = self._programs.get(names := tuple(layout.join_key for layout in layouts))
+            if program is None:
+                program = self._programs[names] = Program(self.plan, layouts)
+            if (values := program.values(states, at_us)) is not None:
+                return values
+        computed: dict[str, Value] = {}
+        for entity, state in zip(entities, states, strict=True):
+            found = _computed(entity, state, at_us)
+            if found is None:
+                return None
+            computed |= found
+        return computed
 
 
 def bootstrapped_to(plan: WindowPlan, store: StateStore) -> int | None:
@@ -248,10 +277,8 @@ def _check_times(stream: str, now_us: int, effective_us: int) -> None:
             raise EventRefusedError(stream, name, "microseconds since 1970, before 2106", "something else")
 
 
-def _values(entity: Entity, blob: bytes, at_us: int) -> dict[str, Value] | None:
-    """The features of a key at an instant; None where its state was folded beyond that instant."""
-    if not blob:
-        return entity.empty
+def _computed(entity: Entity, blob: bytes, at_us: int) -> dict[str, Value] | None:
+    """The features of a key whatever the size of its numbers."""
     state = opened(entity.layout, blob)
     if at_us < state.horizon_us:
         return None

@@ -53,8 +53,13 @@ redis.call('SET', KEYS[1], stamp, 'PX', ARGV[5])
 for place = 2, #KEYS do
   local first = 3 * place
   local record, blob = ARGV[first], answer[place + 1]
-  if record ~= '' and fence ~= ARGV[1] then record = restamped(record, stamp) end
-  local content = blob == '' and ARGV[first + 1] or blob:sub(FENCE + 1)
-  redis.call('SET', KEYS[place], fence .. content .. record, 'PX', ARGV[first + 2])
+  if record == '' and blob ~= '' then -- in place, as most of a blob stays what it is
+    redis.call('SETRANGE', KEYS[place], 0, fence)
+    redis.call('PEXPIRE', KEYS[place], ARGV[first + 2])
+  else
+    if record ~= '' and fence ~= ARGV[1] then record = restamped(record, stamp) end
+    local content = blob == '' and ARGV[first + 1] or blob:sub(FENCE + 1)
+    redis.call('SET', KEYS[place], fence .. content .. record, 'PX', ARGV[first + 2])
+  end
 end
 return answer

@@ -18,7 +18,7 @@ from riskloom.windows.rules import EFFECTIVE, FIRST_VALUE, NULLS, OBSERVED, TAG,
 from riskloom.windows.state import FENCE_SIZE, HEADER, LaneState, base_of, lanes_of, opened
 
 #: Compaction is due when so many records came after the last one …
-DUE_AFTER = 12
+DUE_AFTER = 24
 #: … and leaves so many of the newest, so that a stamp of a moment ago can be read again.
 LEFT = 3
 

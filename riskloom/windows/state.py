@@ -26,6 +26,8 @@ FENCE_SIZE = 24
 _DIGITS = 16
 _MAGIC = b"RW"
 _VERSION = 1
+#: What a base begins with.
+FORMAT = _MAGIC + bytes([_VERSION])
 #: Magic, version, generation, horizon, records carried over by the last compaction, length of the base.
 HEADER = Struct("<2sBIqII")
 _CRC = Struct("<I")
@@ -68,7 +70,10 @@ class Opened:
 
 def fence_of(stamp_us: int) -> bytes:
     """A stamp as stores keep it: sixteen digits, which compare like numbers, and their checksum."""
-    digits = b"%016d" % stamp_us
+    return _with_checksum(b"%016d" % stamp_us)
+
+
+def _with_checksum(digits: bytes) -> bytes:
     return digits + b"%08x" % crc32(digits)
 
 
@@ -80,7 +85,7 @@ def stamp_of(fence: bytes, key: str) -> int:
         StateCorruptError: The fence is not as it was written.
     """
     digits = fence[:_DIGITS]
-    if fence[_DIGITS:FENCE_SIZE] != b"%08x" % crc32(digits) or not digits.isdigit():
+    if fence[:FENCE_SIZE] != _with_checksum(digits) or not digits.isdigit():
         raise StateCorruptError(key, "fence", "sixteen digits with their checksum")
     return int(digits)
 
@@ -88,6 +93,12 @@ def stamp_of(fence: bytes, key: str) -> int:
 def sealed(body: bytes, start: int = 0) -> bytes:
     """Bytes followed by their checksum; ``start`` is zero for a base and RESIDUE for what is appended to it."""
     return body + _CRC.pack(crc32(body, start))
+
+
+def is_whole(blob: bytes) -> bool:
+    """Whether a blob's fence and content are as they were written."""
+    fence = blob[:FENCE_SIZE]
+    return fence == _with_checksum(blob[:_DIGITS]) and crc32(memoryview(blob)[FENCE_SIZE:]) == RESIDUE
 
 
 def opened(layout: EntityLayout, blob: bytes) -> Opened:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
+import numba
 import pytest
 
-from riskloom.windows import WindowPlan
+from riskloom.windows import WindowPlan, kernel
 from riskloom.windows.redis_store import RedisStateStore
 from riskloom.windows.sqlite_store import SqliteStateStore
 from riskloom.windows.store import StateStore
@@ -17,6 +20,9 @@ _DATABASES = 16  # that Redis has by default
 
 #: Opens a store that holds nothing; opened again with the same number it is the same store.
 OpenStore = Callable[[int], StateStore]
+
+#: Puts the kernel in place with one piece of its text exchanged for another, as plain Python.
+MutateKernel = Callable[[str, str], None]
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +50,19 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenS
         return RedisStateStore(address)
 
     yield opened
+
+
+@pytest.fixture
+def mutated_kernel(monkeypatch: pytest.MonkeyPatch) -> MutateKernel:
+    """A kernel with a mistake."""
+
+    def mutate(right: str, wrong: str) -> None:
+        source = Path(str(kernel.__file__)).read_text()
+        assert source.count(right) == 1
+        module = ModuleType("mutated_kernel")
+        monkeypatch.setattr(numba, "njit", lambda **_: lambda function: function)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(compile(source.replace(right, wrong), module.__name__, "exec"), module.__dict__)  # noqa: S102 - our own
+        monkeypatch.setattr(kernel, "compute", module.compute)
+
+    return mutate

@@ -224,11 +224,13 @@ def test_folding_gives_way_to_others(plan: WindowPlan, open_store: OpenStore) ->
     entity = entities_of(plan)["card"]
     key = entity.prefix + b"a"
     (old,) = store.read([key])
-    engine.observe("payments", {**EVENT, "payment": "meanwhile"}, effective_us=START, observed_us=START + 20)
+    engine.observe(
+        "payments", {**EVENT, "payment": "meanwhile"}, effective_us=START, observed_us=START + fold.DUE_AFTER
+    )
     base = fold.folded(entity.layout, old)
     assert store.swap(key, old, base)
     assert not store.swap(key, old, base)
-    assert engine.read({"card": "a"}, START + 21)["card_count_4s"] == fold.DUE_AFTER - 1
+    assert engine.read({"card": "a"}, START + fold.DUE_AFTER + 1)["card_count_4s"] == fold.DUE_AFTER - 1
     store.close()
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from riskloom.windows import WindowPlan, fold, redis_store, rules, sqlite_store
+from riskloom.windows import WindowPlan, fold, kernel, redis_store, rules, sqlite_store
 from riskloom.windows.layout import EntityLayout, Lane
 from riskloom.windows.rules import EFFECTIVE, OBSERVED, TAG, Record
 from riskloom.windows.store import Touch
-from tests.windows.conftest import OpenStore
+from tests.windows.conftest import MutateKernel, OpenStore
 from tests.windows.streams import Step, differences, replay, steps
 from tests.windows.test_proof import started
 
@@ -136,6 +136,8 @@ def test_a_wrong_engine_is_caught(
 ) -> None:
     """Each small mistake in the rules, in folding, in stamping or in deduplicating shows as a difference."""
     monkeypatch.setattr(*MUTATIONS[name])
+    if MUTATIONS[name][0] is rules:  # machine code has rules of its own, whose mistakes are made below
+        monkeypatch.setattr(kernel, "compute", lambda *_: kernel.UNFIT)
     with pytest.raises(CaughtError):
         prove(plan, open_store, examples=150)
 
@@ -162,6 +164,50 @@ def test_a_wrong_script_is_caught(
     assert source.count(right) == 1
     (tmp_path / "exchange.lua").write_text(source.replace(right, wrong))
     monkeypatch.setattr(redis_store, "FOLDER", tmp_path)
+    with pytest.raises(CaughtError):
+        prove(plan, open_store, examples=150)
+
+
+KERNELS = {
+    "an event counts at its own stamp": ("<= enters_us < key.at_us", "<= enters_us <= key.at_us"),
+    "the delay is ignored": (
+        "_entered(key, program[step + TAG], program[step + DELAY], seen)",
+        "_entered(key, program[step + TAG], 0, seen)",
+    ),
+    "a late event counts before it was known": (
+        "return observed_us if observed_us >= axis_us else axis_us",
+        "return axis_us",
+    ),
+    "a delayed event counts on arrival": (
+        "return observed_us if observed_us >= axis_us else axis_us",
+        "return observed_us",
+    ),
+    "what is folded counts twice": ("key.horizon_us <= enters_us", "0 <= enters_us"),
+    "another stream's events count": ("key.blob[record] != tag or not", "not"),
+    "the tail is a hop early": ("at_us - at_us % hop_us - width_us", "at_us - at_us % hop_us - width_us - hop_us"),
+    "the tail is a microsecond late": ("at_us - at_us % hop_us - width_us", "at_us - at_us % hop_us - width_us + 1"),
+    "the tail does not move by hops": ("at_us - at_us % hop_us - width_us", "at_us - width_us"),
+    "nulls are zeros": ("& 1 == 1)", "& 1 == 2)"),
+    "the newest value is the last that was sent": (
+        "> (newest_us, enters_us, number)",
+        "!= (newest_us, enters_us, number)",
+    ),
+    "raw values are not told apart": ("hashes[same] != value", "True"),
+    "the cap is forgotten": (
+        "_at_least(hops, begin, end, tail), program[at + CAP])",
+        "_at_least(hops, begin, end, tail), 9999)",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")  # numpy says so where machine code counts on
+@pytest.mark.parametrize("open_store", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_wrong_kernel_is_caught(
+    plan: WindowPlan, open_store: OpenStore, mutated_kernel: MutateKernel, name: str
+) -> None:
+    """The same for what machine code is made of."""
+    mutated_kernel(*KERNELS[name])
     with pytest.raises(CaughtError):
         prove(plan, open_store, examples=150)
 
