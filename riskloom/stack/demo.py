@@ -30,6 +30,7 @@ from riskloom.stack.live import LiveReport, read_events, send, wait_until_scored
 from riskloom.stack.prepare import airflow_password, prepare
 from riskloom.stack.progress import Progress
 from riskloom.stack.services import AIRFLOW_USER, services, urls
+from riskloom.stack.shadowing import put_in_shadow
 from riskloom.stack.supervisor import Supervisor
 from riskloom.wiring import audit_trail, ledger_engine, shipper
 
@@ -46,6 +47,7 @@ _ASSET_SECONDS = 60.0
 _READY_SECONDS = 90.0
 #: Who may log in to the demo's console, as a lead.
 CONSOLE_USER = "demo"
+_DEMO = "riskloom demo"
 _SLA = timedelta(hours=24)
 _ENDED = {"success", "skipped"}
 
@@ -154,6 +156,10 @@ class Demo:
             prepare(self.settings)
             self._make_key()
             self._let_in()
+        with self.progress.doing("Letting the domains' rules look on"):
+            for result in results:
+                shadowed = put_in_shadow(self.settings, result.domain, by=_DEMO)
+                self.progress.say(f"  {result.domain.name}: {shadowed} rules and scenarios are in shadow")
         with self.progress.doing("Starting the services"):
             self.supervisor.up(services(self.settings), lambda name, state: self.progress.say(f"  {name}: {state}"))
         with self.progress.doing("Waiting until Airflow has read the DAGs"), self._airflow() as airflow:
@@ -216,7 +222,7 @@ class Demo:
         self.console_password = secrets.token_urlsafe(15)
         kept = hash_password(self.console_password, salt=secrets.token_bytes(SALT_BYTES))
         with writing(ledger_engine(self.settings)) as session:
-            desk = Desk(session, audit_trail(self.settings), "riskloom demo", self.plan.now)
+            desk = Desk(session, audit_trail(self.settings), _DEMO, self.plan.now)
             add_user(desk, CONSOLE_USER, role="lead", password=kept)
 
     def _fill_queues(self, domains: Sequence[Domain]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +92,21 @@ def open_queue(page: Page, console: str, user: str, password: str) -> None:
     page.get_by_label("Password").fill(password)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Work queue")).to_be_visible()
+
+
+def open_rules(page: Page) -> None:
+    """Open the rules and lists; somebody has logged in."""
+    page.get_by_role("navigation").get_by_role("link", name="Rules").first.click()
+    expect(page.get_by_role("heading", name="Rules and lists")).to_be_visible()
+
+
+def try_first_rule(page: Page) -> None:
+    """Open the first rule that has hits, and wait for a back-test of it."""
+    row = page.get_by_role("row").filter(has_text=re.compile(r"\+ [1-9][0-9]* in shadow")).first
+    row.get_by_role("rowheader").get_by_role("link").first.click()
+    page.get_by_role("button", name="Back-test version 1").click()
+    card = page.get_by_role("region", name="Back-tests")
+    expect(card.get_by_role("img", name=re.compile("hits on [0-9]+ days"))).to_be_visible(timeout=2 * PATIENCE_MS)
 
 
 def open_api(page: Page, scoring: str) -> None:

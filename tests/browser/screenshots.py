@@ -1,6 +1,6 @@
 """
-Take the pictures in docs/images: the Airflow graph, the API page and the drift dashboard
-and the console, of a fresh demo of one domain.
+Take the pictures in docs/images of a fresh demo of one domain: the Airflow graph, the scoring API's page, the drift
+dashboard, and the console's queue, a case and a rule.
 
 ``make screenshots`` runs it; it takes some minutes longer than the demo.
 """
@@ -74,7 +74,7 @@ def watch_earlier_days(settings: Settings, result: DomainResult, now: datetime, 
 
 
 def take_pictures(demo: Demo, result: DomainResult, progress: Progress) -> None:
-    """Open the four screens and save each."""
+    """Open the screens and save each."""
     settings, places = demo.settings, urls(demo.settings)
     features = result.runs[0]
     with screens.chromium() as browser:
@@ -88,8 +88,12 @@ def take_pictures(demo: Demo, result: DomainResult, progress: Progress) -> None:
         screens.open_dashboard(page, places["Drift dashboard"], result.domain.title)
         save(page, "drift.png", progress)
         screens.open_queue(page, places["Console"], CONSOLE_USER, demo.console_password)
+        save(page, "queue.png", progress)
         page.locator("[data-list] tbody th a").first.click()
-        save(page, "console.png", progress)
+        save(page, "case.png", progress)
+        screens.open_rules(page)
+        screens.try_first_rule(page)
+        save(page, "rule.png", progress)
 
 
 def save(page: Page, name: str, progress: Progress) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from riskloom.catalog import Domain
 from riskloom.ledger import read_decisions
+from riskloom.rules.book import rule_files
 from riskloom.stack.demo import CONSOLE_USER, problems
 from riskloom.stack.services import AIRFLOW_USER, services
 from riskloom.stack.supervisor import is_ready
@@ -112,6 +115,17 @@ def test_the_console_opens_with_a_filled_queue(show: Show, page: Page) -> None:
 
     page.locator("[data-list] tbody th a").first.click()
     expect(page.get_by_role("heading", name="Why it is here")).to_be_visible()
+
+
+def test_the_domains_rules_look_on(show: Show, page: Page) -> None:
+    """Every rule and scenario of the domain is in shadow, and the live decisions show whom they hit."""
+    screens.open_queue(page, show.urls["Console"], CONSOLE_USER, show.console_password)
+    screens.open_rules(page)
+
+    domain = show.results[0].domain
+    stages = page.get_by_role("region", name=domain.title).get_by_text("shadow", exact=True)
+    expect(stages).to_have_count(len(rule_files(domain.folder)))
+    expect(page.get_by_text(re.compile(r"\+ [0-9]+ in shadow")).filter(has_not_text="+ 0 in").first).to_be_visible()
 
 
 def test_nothing_answers_without_a_key(show: Show) -> None:
