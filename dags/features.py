@@ -1,6 +1,6 @@
 """
-Features: check what has landed, build and test the marts with dbt, publish them to Feast and online, and hold what was
-served yesterday against them.
+Features: land what people found, check what has landed, build and test the marts with dbt, publish them to Feast and
+online, and hold what was served yesterday against them.
 
 One DAG for each declared domain. dbt runs once, in `dbt_producer_watcher`; the tasks beside it show each model as it is
 built. The tests run in the same dbt process: one that fails fails it, by name, and nothing is published.
@@ -44,8 +44,20 @@ def build(domain: Domain) -> DAG:
     with DAG(**words, schedule=domain.training.schedule, params=params) as dag:
         built = _dbt(domain, settings, manifest) if manifest.is_file() else parse_first(str(manifest))
         checked = check_landing(domain.name)
-        checked >> built >> _publish(domain, checked) >> verify_served(domain.name)
+        take_verdicts(domain.name) >> checked >> built >> _publish(domain, checked) >> verify_served(domain.name)
     return dag
+
+
+@task(execution_timeout=timedelta(minutes=30))
+def take_verdicts(name: str) -> dict[str, int]:
+    """Land the ledger's labels that have not landed yet; gives how many are new, known, and lack something."""
+    from dataclasses import asdict
+
+    from riskloom.catalog import load_domain
+    from riskloom.wiring import land_labels
+
+    found = land_labels(load_settings(), load_domain(name), on_incomplete=lambda error: log.error("%s", error))
+    return asdict(found)
 
 
 @task(execution_timeout=timedelta(minutes=10))

@@ -6,14 +6,14 @@ import math
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riskloom.catalog import Domain
-from riskloom.errors import ConfigError
+from riskloom.errors import ConfigError, LedgerError
 from riskloom.settings import Settings, environment
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from riskloom.features import StoreLocation
     from riskloom.features.dbt import DbtProject
+    from riskloom.ingest.labels import LandedLabels
     from riskloom.ledger.audit import AuditTrail
     from riskloom.ledger.replay import Replay
     from riskloom.ledger.schema import Decision
@@ -83,7 +84,13 @@ def feature_source(settings: Settings, domain: Domain) -> FeatureSource:
     """Where a domain's training sets come from; the feature store is opened at the first use."""
     from riskloom.training.pipeline import FeatureSource  # noqa: PLC0415
 
-    return FeatureSource(domain, dbt_project(settings).manifest, store_location(settings), settings.marts)
+    return FeatureSource(
+        domain,
+        dbt_project(settings).manifest,
+        store_location(settings),
+        settings.marts,
+        released=lambda start, end: released_subjects(settings, domain, start, end),
+    )
 
 
 def ledger_engine(settings: Settings) -> Engine:
@@ -176,6 +183,41 @@ def shipper(settings: Settings, domains: Mapping[str, Domain]) -> Shipper:
         alerting=alerting,
         related={name: domain.subject.related for name, domain in domains.items()},
     )
+
+
+def land_labels(settings: Settings, domain: Domain, *, on_incomplete: Callable[[LedgerError], None]) -> LandedLabels:
+    """Land what people found; nothing where there is no ledger yet. Raises LedgerError for one of another release."""
+    from riskloom.ingest import ensure_pseudonym_key  # noqa: PLC0415
+    from riskloom.ingest.labels import LandedLabels, land_labels  # noqa: PLC0415
+    from riskloom.ledger.migrations import check_migrated, has_tables  # noqa: PLC0415
+
+    engine = ledger_engine(settings)
+    if not has_tables(engine):
+        return LandedLabels()
+    check_migrated(engine)
+    return land_labels(
+        engine,
+        domain,
+        landing=settings.landing,
+        quarantine=settings.quarantine,
+        observed_at=datetime.now(UTC),
+        pseudonym_key=ensure_pseudonym_key(settings.keys),
+        on_incomplete=on_incomplete,
+    )
+
+
+def released_subjects(settings: Settings, domain: Domain, start: datetime, end: datetime) -> dict[str, float]:
+    """Subjects of a stretch of time that were released at random, with which probability; none without a ledger."""
+    from riskloom.ledger.database import reading  # noqa: PLC0415
+    from riskloom.ledger.migrations import check_migrated, has_tables  # noqa: PLC0415
+    from riskloom.ledger.queries import release_propensities  # noqa: PLC0415
+
+    engine = ledger_engine(settings)
+    if not has_tables(engine):
+        return {}
+    check_migrated(engine)
+    with reading(engine) as session:
+        return release_propensities(session, domain.name, since=start, until=end)
 
 
 def replay_decision(settings: Settings, decision: Decision, domain: Domain) -> Replay:

@@ -15,7 +15,7 @@ from riskloom.catalog import load_catalog, load_domain
 from riskloom.cli.features import Slug
 from riskloom.errors import LedgerError
 from riskloom.settings import load_settings
-from riskloom.wiring import audit_trail, ledger_engine, replay_decision, shipper
+from riskloom.wiring import audit_trail, land_labels, ledger_engine, replay_decision, shipper
 
 if TYPE_CHECKING:
     from riskloom.ledger.shipping import Shipped
@@ -87,16 +87,20 @@ def triage(
 
 def labels(
     domain_name: Slug,
-    out: Annotated[Path, typer.Option(help="The file to write, JSON lines.")],
+    out: Annotated[Path | None, typer.Option(help="Write them to this file instead, JSON lines.")] = None,
 ) -> None:
-    """Write a domain's labels as a file that `riskloom ingest` takes for its label table."""
+    """Land a domain's labels, each once, as Airflow does before it builds features."""
+    from riskloom.ingest.labels import label_table  # noqa: PLC0415
     from riskloom.ledger.database import reading  # noqa: PLC0415
-    from riskloom.ledger.labels import LabelTable, export_labels  # noqa: PLC0415
+    from riskloom.ledger.labels import export_labels  # noqa: PLC0415
 
     settings, domain = load_settings(), load_domain(domain_name)
-    table = LabelTable(domain.tables[domain.label.table], domain.label.key, domain.label.positive)
+    if out is None:
+        found = land_labels(settings, domain, on_incomplete=lambda error: typer.echo(error, err=True))
+        typer.echo(f"{found.landed:,} labels landed, {found.known:,} were there, {found.incomplete:,} lack something")
+        return
     with reading(ledger_engine(settings)) as session:
-        count = export_labels(session, domain.name, table, out)
+        count = export_labels(session, domain.name, label_table(domain), out)
     typer.echo(f"{count:,} labels written; next: riskloom ingest {domain.name} {domain.label.table} {out}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from riskloom.catalog import Domain
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import feast
     import pandas as pd
 
+#: The column with the probability of a release at random.
+RELEASE_PROPENSITY = "release_propensity"
 _MICROSECONDS = "datetime64[us]"
 
 
@@ -29,6 +32,8 @@ class TrainingSet:
     ``frame`` has the subject's key, group and amount, ``decision_at`` and ``label_observed_at`` (datetime64[us], UTC
     without saying so), ``label`` (int8) and every name in ``features`` (float64, NaN where it was not known).
     ``label_observed_at`` of a decision nothing was said about is when its label matured: from then on silence means no.
+    ``release_propensity`` (float64) is the probability with which a would-be hardest outcome was let through at random,
+    NaN where it was not: labels of these rows, weighted by one over it, say what refusals hide.
     """
 
     frame: pd.DataFrame
@@ -52,6 +57,7 @@ def training_set(
     as_of: datetime,
     start: datetime,
     end: datetime,
+    released: Mapping[str, float] = MappingProxyType({}),
 ) -> TrainingSet:
     """
     Join decisions of ``[start, end)`` with their features and with their labels as known at ``as_of``.
@@ -64,6 +70,7 @@ def training_set(
         as_of: Only statements observed before it are known; timezone-aware, like the others.
         start: First instant of the decisions.
         end: First instant after them.
+        released: Subjects that were let through at random, with which probability.
 
     Raises:
         LeakageError: A label in the range has not matured at ``as_of``.
@@ -81,7 +88,11 @@ def training_set(
         raise FeatureError(f"{domain.name}: no decision from {start.isoformat()} to {end.isoformat()}")
     values = _point_in_time(domain, views, store, subjects)
     values |= request_features(domain, _columns(domain, subjects, values))
-    return TrainingSet(frame=_frame(domain, subjects, values), features=tuple(values))
+    frame = _frame(domain, subjects, values)
+    if RELEASE_PROPENSITY in frame:
+        raise FeatureError(f"{domain.name}: expected no feature called {RELEASE_PROPENSITY}, found one")
+    frame[RELEASE_PROPENSITY] = frame[domain.subject.key].map(released).astype("float64")
+    return TrainingSet(frame=frame, features=tuple(values))
 
 
 def decision_set(

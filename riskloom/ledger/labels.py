@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -156,7 +156,19 @@ def withdraw_label(desk: Desk, label_id: str) -> Label:
     )  # fmt: skip
 
 
-def export_labels(session: Session, domain: str, table: LabelTable, path: Path) -> int:
+def refuse_incomplete(error: LedgerError) -> None:
+    """Write no labels at all where one of them lacks a column."""
+    raise error
+
+
+def export_labels(
+    session: Session,
+    domain: str,
+    table: LabelTable,
+    path: Path,
+    *,
+    on_incomplete: Callable[[LedgerError], None] = refuse_incomplete,
+) -> int:
     """
     Write a domain's labels as JSON lines that its label table takes; ingested again they are duplicates.
 
@@ -168,19 +180,26 @@ def export_labels(session: Session, domain: str, table: LabelTable, path: Path) 
         domain: Whose labels.
         table: Its label table.
         path: The file.
+        on_incomplete: Told of each label that lacks a column which the table cannot do without; such a label is left
+            out, unless this raises.
 
     Returns:
-        How many there are.
+        How many were written.
 
     Raises:
-        LedgerError: A label lacks a column that the table cannot do without; says which.
+        LedgerError: A label lacks a column, and nobody wants to go on without it; says which.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     count = 0
     with draft.open("w", encoding="utf-8") as lines:
         for label in _labels(session, domain):
-            lines.write(json.dumps(_record(label, table), ensure_ascii=False) + "\n")
+            try:
+                record = _record(label, table)
+            except LedgerError as error:
+                on_incomplete(error)
+                continue
+            lines.write(json.dumps(record, ensure_ascii=False) + "\n")
             count += 1
     draft.replace(path)
     return count

@@ -135,6 +135,28 @@ def find_decisions(
     return page(session, statement, _NEWEST, cursor=cursor, limit=limit, make=lambda row: DecisionSummary(*row))
 
 
+def release_propensities(session: Session, domain: str, *, since: datetime, until: datetime) -> dict[str, float]:
+    """
+    Subjects that were let through at random instead of getting the hardest outcome, decided from ``since`` on.
+
+    Returns:
+        By subject the probability with which it was drawn; of one that was decided more than once, the first time's.
+    """
+    statement = (
+        select(Decision.subject, Decision.choice)
+        .where(
+            Decision.domain == domain,
+            Decision.decided_at >= since,
+            Decision.decided_at < until,
+            Decision.is_exploration,
+        )
+        .order_by(Decision.decided_at.desc(), Decision.decision_id.desc())
+    )
+    return {
+        subject: float(choice["exploration"]["propensity"]) for subject, choice in session.execute(statement).tuples()
+    }
+
+
 def get_decision(session: Session, decision_id: str) -> Decision:
     """A decision whole; raises NotInLedgerError."""
     decision = session.get(Decision, decision_id)

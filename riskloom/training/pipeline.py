@@ -6,6 +6,7 @@ Each takes plain arguments and answers with plain values, so an Airflow task can
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -57,20 +58,30 @@ class Source(Protocol):
         ...
 
 
+def _nobody(_start: datetime, _end: datetime) -> Mapping[str, float]:
+    return {}
+
+
 @dataclass
 class FeatureSource:
-    """The feature store as a source; it is opened at the first use."""
+    """
+    The feature store as a source; it is opened at the first use.
+
+    ``released`` says who was let through at random in a stretch of time: subjects, with which probability.
+    """
 
     domain: Domain
     manifest: Path
     location: StoreLocation
     marts: Path
+    released: Callable[[datetime, datetime], Mapping[str, float]] = _nobody
     _opened: tuple[tuple[FeatureView, ...], feast.FeatureStore] | None = field(default=None, init=False, repr=False)
 
     def training_set(self, *, as_of: datetime, start: datetime, end: datetime) -> TrainingSet:
         """A point-in-time join over the marts."""
         views, store = self._open()
-        return training_set(self.domain, views, store, self.marts, as_of=as_of, start=start, end=end)
+        released = self.released(start, end)
+        return training_set(self.domain, views, store, self.marts, as_of=as_of, start=start, end=end, released=released)
 
     def ensure_service(self, name: str, features: tuple[str, ...]) -> None:
         """A Feast feature service with these features."""

@@ -15,12 +15,17 @@ from riskloom.cli import build_app
 from riskloom.cli.monitoring import ALARM
 from riskloom.features import dbt
 from riskloom.ingest import SimulationPlan, ingest_files, watermark, write_simulation
+from riskloom.ledger.database import writing
+from riskloom.ledger.desk import Desk
+from riskloom.ledger.labels import state_label
+from riskloom.ledger.migrations import migrate
 from riskloom.monitoring import read_latest, verdict_path
 from riskloom.registry import read_record
 from riskloom.settings import Settings
 from riskloom.watch import read_latest as latest_report
-from riskloom.wiring import dbt_project
+from riskloom.wiring import audit_trail, dbt_project, ledger_engine
 from tests.dags.conftest import airflow_environment, call
+from tests.ledger.examples import label_details
 
 pytestmark = pytest.mark.slow
 
@@ -57,8 +62,20 @@ def home(tmp_path_factory: pytest.TempPathFactory, domain: Domain) -> Settings:
             quarantine=settings.quarantine,
             observed_at=plan.end,
         )
+    state_verdict(settings, domain, at=plan.end)
     dbt.parse(dbt_project(settings))
     return settings
+
+
+def state_verdict(settings: Settings, domain: Domain, *, at: datetime) -> None:
+    """A ledger in which a person has said what a subject was."""
+    engine = ledger_engine(settings)
+    migrate(engine)
+    with writing(engine) as session:
+        state_label(
+            Desk(session, audit_trail(settings), "ana", at), domain.name, "somebody", value=True, provenance="case",
+            effective_at=at, matured_at=None, details=label_details(domain),
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +108,7 @@ def test_features_are_built_and_announced(runs: dict[str, Any], home: Settings, 
     assert newest is not None
     (extra,) = run["announced"].values()
     assert datetime.fromisoformat(extra["as_of"]) == newest
+    assert run["returned"]["take_verdicts"] == {"landed": 1, "known": 0, "incomplete": 0, "quarantined": 0}
     assert run["returned"]["verify_served"]["decisions"] == 0
     assert home.feast_online.with_name("windows.db").is_file()
 

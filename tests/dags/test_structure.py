@@ -186,7 +186,8 @@ def test_without_a_manifest_the_dag_is_there_and_stops(
     assert described_without_manifest["import_errors"] == {}
     tasks = described_without_manifest["dags"][f"{domain.name}__features"]["tasks"]
     assert {name: task["upstream"] for name, task in tasks.items()} == {
-        "check_landing": [],
+        "take_verdicts": [],
+        "check_landing": ["take_verdicts"],
         "dbt": ["check_landing"],
         "publish": ["check_landing", "dbt"],
         "verify_served": ["publish"],

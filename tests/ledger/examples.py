@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from riskloom.catalog import Domain
+from riskloom.contracts import Column
+
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 DOMAIN = "some_domain"
 
@@ -53,3 +56,15 @@ def record(number: int, *, day: str = "2026-03-01", **changes: Any) -> dict[str,
         "event": {"transaction_id": f"s-{number}", "amount": "12.50"},
         **changes,
     }
+
+
+def label_details(domain: Domain) -> dict[str, Any]:
+    """What a verdict has to say besides, so that the domain's label table takes it."""
+    table = domain.tables[domain.label.table]
+    return {name: _value_of(column) for name, column in table.brought.items() if not column.nullable}
+
+
+def _value_of(column: Column) -> object:
+    if column.type == "string":
+        return column.allowed[0] if column.allowed else "x-1"
+    return True if column.type == "boolean" else 1

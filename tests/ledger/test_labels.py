@@ -11,22 +11,15 @@ import pytest
 from sqlalchemy import Engine
 
 from riskloom.catalog import Domain, load_catalog
-from riskloom.contracts import Column
 from riskloom.errors import LedgerError
 from riskloom.ingest import ingest_files
+from riskloom.ingest.labels import LandedLabels, land_labels
 from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.labels import LabelTable, export_labels, state_label, withdraw_label
 from riskloom.sql import quoted
-from tests.ledger.examples import NOW
-
-
-def value_of(column: Column) -> object:
-    """Something that a column may hold."""
-    if column.type == "string":
-        return column.allowed[0] if column.allowed else "x-1"
-    return True if column.type == "boolean" else 1
+from tests.ledger.examples import NOW, label_details
 
 
 def state(ledger: Engine, domain: Domain, folder: Path, details: dict[str, Any]) -> None:
@@ -48,8 +41,7 @@ def table_of(domain: Domain) -> LabelTable:
 def test_exported_labels_land(ledger: Engine, domain: Domain, tmp_path: Path) -> None:
     """Every row is landed and says what the ledger says; the same export again adds nothing."""
     table = domain.tables[domain.label.table]
-    details = {name: value_of(column) for name, column in table.brought.items() if not column.nullable}
-    state(ledger, domain, tmp_path, details)
+    state(ledger, domain, tmp_path, label_details(domain))
     file, again = tmp_path / "out" / "labels.jsonl", tmp_path / "out" / "again.jsonl"
     with reading(ledger) as session:
         assert export_labels(session, domain.name, table_of(domain), file) == 3
@@ -80,6 +72,26 @@ def test_a_label_without_what_its_table_needs_is_named(ledger: Engine, tmp_path:
     ):
         export_labels(session, domain.name, table_of(domain), tmp_path / "labels.jsonl")
     assert not (tmp_path / "labels.jsonl").exists()
+
+
+def test_one_label_that_lacks_something_holds_up_no_other(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    """Each is named, the others land; nothing stays beside the landing zone."""
+    domain = next(one for one in load_catalog().values() if required(one))
+    trail = AuditTrail(b"k" * 32, tmp_path / "anchor")
+    with writing(sqlite_ledger) as session:
+        for subject, details in (("s-1", label_details(domain)), ("s-2", {}), ("s-3", label_details(domain))):
+            state_label(
+                Desk(session, trail, "ada", NOW), domain.name, subject, value=True, provenance="case",
+                matured_at=None, effective_at=NOW, details=details,
+            )  # fmt: skip
+    home, lacking = tmp_path / "home", list[LedgerError]()
+    landed = land_labels(
+        sqlite_ledger, domain, landing=home / "landing", quarantine=home / "quarantine",
+        observed_at=NOW + timedelta(days=1), pseudonym_key=b"k" * 32, on_incomplete=lacking.append,
+    )  # fmt: skip
+    assert landed == LandedLabels(landed=2, incomplete=1)
+    assert [required(domain)[0] in str(error) for error in lacking] == [True]
+    assert [path.name for path in home.iterdir()] == ["landing"]
 
 
 def required(domain: Domain) -> list[str]:

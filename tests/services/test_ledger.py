@@ -115,6 +115,13 @@ def test_labels_are_written_for_the_ingest(decided: World, tmp_path: Path) -> No
     assert output == f"0 labels written; next: riskloom ingest {name} {DOMAINS[name].label.table} {out}\n"
 
 
+def test_labels_land_by_a_command(decided: World) -> None:
+    """Without a file to write, they go the way that Airflow takes them."""
+    del decided
+    name = next(iter(DOMAINS))
+    assert run("ledger", "labels", name) == (0, "0 labels landed, 0 were there, 0 lack something\n")
+
+
 def test_old_files_go_once_they_are_shipped(decided: World) -> None:
     """Not before: decisions of today stay where they are."""
     files = list(decided.settings.decisions.rglob("*.jsonl"))

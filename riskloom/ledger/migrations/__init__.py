@@ -36,6 +36,12 @@ def migrate(engine: Engine) -> str:
         return _present(connection) or ""
 
 
+def has_tables(engine: Engine) -> bool:
+    """Whether there is a ledger at all, of whatever release."""
+    with engine.connect() as connection:
+        return _present(connection) is not None
+
+
 def check_migrated(engine: Engine) -> None:
     """
     See that the tables are this release's.

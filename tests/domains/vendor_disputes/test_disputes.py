@@ -185,8 +185,8 @@ def test_no_feature_gives_an_invoice_line_away(built: Built) -> None:
     store = open_store(store_location(office.settings))
     apply(store, office.domain, views, office.settings.marts)
     end = PLAN.end - office.domain.label.maturity
-    bounds = {"start": PLAN.start + timedelta(days=20), "end": end}
-    found = training_set(office.domain, views, store, office.settings.marts, as_of=PLAN.end, **bounds)
+    start, marts = PLAN.start + timedelta(days=20), office.settings.marts
+    found = training_set(office.domain, views, store, marts, as_of=PLAN.end, start=start, end=end)
     rows = labelled_rows(office.domain, found.frame, found.features)
     assert rows.positives > 100
     areas = dict(zip(rows.features, single_feature_auc(rows), strict=True))
