@@ -6,8 +6,9 @@ import math
 import os
 import socket
 import subprocess
+import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from riskloom.monitoring import Source
     from riskloom.registry import LoadedModel, ModelStore
     from riskloom.rules import Schema
+    from riskloom.stack.keeper import Keeper
     from riskloom.training.pipeline import FeatureSource
 
 
@@ -118,14 +120,20 @@ def rule_schema(settings: Settings, domain: Domain) -> Schema:
 def rule_controls(settings: Settings) -> Controls:
     """Where commands for rules and lists are done and published; raises LedgerError where the ledger has no tables."""
     from riskloom.ledger.migrations import check_migrated  # noqa: PLC0415
+
+    controls = unchecked_controls(settings)
+    check_migrated(controls.engine)
+    return controls
+
+
+def unchecked_controls(settings: Settings) -> Controls:
+    """The same without a look at the ledger, for a process that may start before it."""
     from riskloom.lifecycle.assignment import ensure_assignment_key  # noqa: PLC0415
     from riskloom.lifecycle.publishing import Controls  # noqa: PLC0415
     from riskloom.registry import ensure_signing_key  # noqa: PLC0415
 
-    engine = ledger_engine(settings)
-    check_migrated(engine)
     return Controls(
-        engine=engine,
+        engine=ledger_engine(settings),
         trail=audit_trail(settings),
         folder=settings.rules,
         signing_key=ensure_signing_key(settings.keys),
@@ -177,12 +185,38 @@ def shipper(settings: Settings, domains: Mapping[str, Domain]) -> Shipper:
     return Shipper(
         ledger_engine(settings),
         settings.decisions,
-        source=f"{host}:{settings.decisions}",
+        source=outbox_source(settings),
         holder=f"{host}:{os.getpid()}",
         clock=lambda: datetime.now(UTC),
         alerting=alerting,
         related={name: domain.subject.related for name, domain in domains.items()},
     )
+
+
+def outbox_source(settings: Settings) -> str:
+    """What this machine's outbox is called in the ledger."""
+    return f"{socket.gethostname()}:{settings.decisions}"
+
+
+def ledger_keeper(
+    settings: Settings,
+    domains: Mapping[str, Domain],
+    *,
+    keep_for: timedelta,
+    sla: timedelta,
+    say: Callable[[str], None],
+) -> Keeper:
+    """Ships this home's decisions and looks after what comes of them, until it is told to stop."""
+    from riskloom.stack.keeper import Keeper, Office, Upkeep  # noqa: PLC0415
+
+    office = Office(
+        controls=unchecked_controls(settings),
+        outbox=settings.decisions,
+        source=outbox_source(settings),
+        sla=sla,
+        new_id=lambda: str(uuid.uuid4()),
+    )
+    return Keeper(shipper(settings, domains), office, domains, Upkeep(keep_for), say=say)
 
 
 def land_labels(settings: Settings, domain: Domain, *, on_incomplete: Callable[[LedgerError], None]) -> LandedLabels:

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import signal
-import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from riskloom.catalog import load_catalog, load_domain
 from riskloom.cli.features import Slug
-from riskloom.errors import LedgerError
-from riskloom.settings import load_settings
-from riskloom.wiring import audit_trail, land_labels, ledger_engine, replay_decision, shipper
-
-if TYPE_CHECKING:
-    from riskloom.ledger.shipping import Shipped
+from riskloom.errors import LedgerError, ServiceError
+from riskloom.settings import Settings, load_settings
+from riskloom.wiring import (
+    audit_trail,
+    land_labels,
+    ledger_engine,
+    ledger_keeper,
+    outbox_source,
+    replay_decision,
+    shipper,
+)
 
 _NOT_AS_IT_SHOULD_BE = 1
-_FOLLOW_EVERY = timedelta(seconds=1)
+_SLA_HOURS = typer.Option(min=0.1, help="How long after an alert it must be decided.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     ledger = typer.Typer(help="The memory of what was decided.", no_args_is_help=True)
-    for command in (migrate, ship, triage, labels):
+    for command in (migrate, ship, status, triage, labels):
         ledger.command()(command)
     app.add_typer(ledger, name="ledger")
     audit = typer.Typer(help="Who did what, and whether somebody changed the record of it.", no_args_is_help=True)
@@ -46,29 +51,85 @@ def migrate() -> None:
 
 def ship(
     *,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until interrupted.")] = False,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow", help="Go on until interrupted; alerts become cases, and rules that flood are stopped."
+        ),
+    ] = False,
     keep_days: Annotated[int, typer.Option(min=2, help="Shipped files older than this are removed.")] = 30,
+    sla_hours: Annotated[float, _SLA_HOURS] = 24.0,
+    host: Annotated[str, typer.Option(help="With --port: the address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="With --follow: where /metrics is served to Prometheus.")] = None,
 ) -> None:
     """Bring the decisions that were answered into the ledger; a command beside this one waits its turn."""
     from riskloom.ledger.migrations import check_migrated  # noqa: PLC0415
 
-    settings = load_settings()
+    settings, keep_for = load_settings(), timedelta(days=keep_days)
+    if follow:
+        _keep(settings, keep_for=keep_for, sla=timedelta(hours=sla_hours), host=host, port=port)
+        return
     check_migrated(ledger_engine(settings))
     ours = shipper(settings, load_catalog())
-    if follow:
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        ours.follow(stop, every=_FOLLOW_EVERY, on_shipped=_report_if_any)
-    else:
-        _report(ours.ship())
-    for path in ours.remove(older_than=timedelta(days=keep_days)):
+    shipped = ours.ship()
+    beside = "" if shipped.is_ours else "; another shipper is at work"
+    typer.echo(f"{shipped.decisions:,} decisions shipped, {shipped.skipped:,} lines skipped{beside}")
+    for path in ours.remove(older_than=keep_for):
         typer.echo(f"removed {path}: shipped, and older than {keep_days} days")
+
+
+def _keep(settings: Settings, *, keep_for: timedelta, sla: timedelta, host: str, port: int | None) -> None:
+    """Keep the ledger until a signal comes."""
+    from prometheus_client import start_http_server  # noqa: PLC0415
+
+    from riskloom.stack.keeper import metrics_of  # noqa: PLC0415
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    keeper = ledger_keeper(settings, load_catalog(), keep_for=keep_for, sla=sla, say=typer.echo)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: keeper.stop())
+    if port is not None:
+        try:
+            start_http_server(port, addr=host, registry=metrics_of(keeper, lambda: datetime.now(UTC)))
+        except OSError as error:
+            raise ServiceError(
+                f"--port: expected one that is free on {host}, found {port}: {error.strerror}"
+            ) from error
+    keeper.run()
+
+
+def status(
+    max_lag: Annotated[
+        float | None, typer.Option(min=0, help="Exit with 1 where a decision waits for longer, in seconds.")
+    ] = None,
+) -> None:
+    """Say what waits for the ledger: decisions that are not shipped, alerts without a case, and who ships."""
+    from riskloom.ledger.backlog import Backlog, measure_backlog  # noqa: PLC0415
+    from riskloom.ledger.database import reading  # noqa: PLC0415
+    from riskloom.ledger.leases import present_lease  # noqa: PLC0415
+    from riskloom.ledger.migrations import check_migrated  # noqa: PLC0415
+    from riskloom.ledger.queries import count_waiting_alerts  # noqa: PLC0415
+    from riskloom.ledger.shipping import lease_of  # noqa: PLC0415
+
+    settings, now = load_settings(), datetime.now(UTC)
+    engine, source = ledger_engine(settings), outbox_source(settings)
+    check_migrated(engine)
+    with reading(engine) as session:
+        waiting = {each.domain: each for each in measure_backlog(session, settings.decisions, source=source)}
+        alerts = {name: count_waiting_alerts(session, name) for name in load_catalog()}
+        lease = present_lease(session, lease_of(source), at=now)
+    for name in sorted({*waiting, *alerts}):
+        each = waiting.get(name, Backlog(name))
+        since = "" if each.oldest_at is None else f", the oldest for {each.seconds(now):,.0f} s"
+        typer.echo(f"{name}: {each.lines:,} decisions wait{since}; {alerts.get(name, 0):,} alerts without a case")
+    typer.echo("nobody ships" if lease is None else f"{lease.holder} ships")
+    if max_lag is not None and any(each.seconds(now) > max_lag for each in waiting.values()):
+        raise typer.Exit(_NOT_AS_IT_SHOULD_BE)
 
 
 def triage(
     domain_name: Slug,
-    sla_hours: Annotated[float, typer.Option(min=0.1, help="How long after an alert it must be decided.")] = 24.0,
+    sla_hours: Annotated[float, _SLA_HOURS] = 24.0,
 ) -> None:
     """Put the alerts that wait into cases: into the open one of the same entity, or a new one."""
     from riskloom.ledger.triage import triage as put_into_cases  # noqa: PLC0415
@@ -151,13 +212,3 @@ def replay(decision_id: Annotated[str, typer.Argument(help="The decision's ident
     typer.echo(same if found.is_same else f"different in {len(found.differences)} values")
     if not found.is_same:
         raise typer.Exit(_NOT_AS_IT_SHOULD_BE)
-
-
-def _report(shipped: Shipped) -> None:
-    beside = "" if shipped.is_ours else "; another shipper is at work"
-    typer.echo(f"{shipped.decisions:,} decisions shipped, {shipped.skipped:,} lines skipped{beside}")
-
-
-def _report_if_any(shipped: Shipped) -> None:
-    if shipped.decisions or shipped.skipped:
-        _report(shipped)

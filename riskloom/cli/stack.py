@@ -42,7 +42,7 @@ def prepare(home: Home = None) -> None:
 
 
 def up(home: Home = None) -> None:
-    """Start Airflow, the scoring service, the drift dashboard and the console in the background."""
+    """Start Airflow, the scoring service, the ledger's keeper, the drift dashboard and the console."""
     from riskloom.stack.prepare import airflow_password  # noqa: PLC0415
     from riskloom.stack.prepare import prepare as prepare_home  # noqa: PLC0415
     from riskloom.stack.services import AIRFLOW_USER, services, urls  # noqa: PLC0415

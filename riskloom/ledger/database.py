@@ -12,19 +12,23 @@ import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from riskloom.errors import ConfigError
 
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
 _WRITES = "riskloom_writes"
+_INODE = "riskloom_inode"
 _POSTGRESQL = "postgresql"
 #: For each new SQLite connection. WAL lets readers read while one writes; NORMAL is safe with it: a power cut may take
 #: the last commits back, which the outbox then ships again, but never breaks the file.
@@ -95,8 +99,12 @@ def _open_sqlite(url: URL, path: Path) -> Engine:
     path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     if not path.exists():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE))
-    engine = create_engine(url, connect_args={"timeout": 30.0})
+    # Not made anew by a connection: where the file is gone, that is an error and no empty ledger.
+    existing = url.set(database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
+    engine = create_engine(existing, connect_args={"timeout": 30.0})
     event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "connect", partial(_note_file, path))
+    event.listen(engine, "checkout", partial(_check_file, path))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -115,6 +123,16 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+
+
+def _note_file(path: Path, _connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    record.info[_INODE] = path.stat().st_ino
+
+
+def _check_file(path: Path, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A file that was moved away or replaced goes on taking rows that nobody will ever read: connect anew."""
+    if not path.exists() or path.stat().st_ino != record.info[_INODE]:
+        raise DisconnectionError(f"{path} is not the file that was opened")
 
 
 def _begin(connection: Connection) -> None:

@@ -34,6 +34,11 @@ def hold(session: Session, name: str, holder: str, *, at: datetime, lasting: tim
     return True
 
 
+def present_lease(session: Session, name: str, *, at: datetime) -> Lease | None:
+    """The lease of whoever does a job at a time; None where nobody does."""
+    return session.scalars(select(Lease).where(Lease.name == name, Lease.expires_at > at)).one_or_none()
+
+
 def release(session: Session, name: str, holder: str) -> None:
     """Give a lease back where it is one's own, so that the next need not wait for its end."""
     session.execute(delete(Lease).where(Lease.name == name, Lease.holder == holder))

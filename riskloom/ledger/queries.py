@@ -235,6 +235,12 @@ def waiting_alerts(session: Session, domain: str, *, limit: int = 200) -> Sequen
     return session.scalars(statement.order_by(Alert.raised_at, Alert.alert_id).limit(limit)).all()
 
 
+def count_waiting_alerts(session: Session, domain: str) -> int:
+    """How many alerts have no case yet."""
+    statement = select(func.count()).where(Alert.domain == domain, Alert.case_id.is_(None))
+    return session.scalar(statement) or 0
+
+
 def case_timeline(session: Session, case_id: str, *, cursor: str | None = None, limit: int = 100) -> Page[CaseEvent]:
     """What happened to a case, from the beginning."""
     statement = select(CaseEvent, CaseEvent.version).where(CaseEvent.case_id == case_id)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine, insert, select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from riskloom.errors import LedgerError
@@ -90,6 +88,11 @@ def log_skipped(skipped: Skipped) -> None:
     _log.warning("%s: at byte %d: %s (%d bytes)", skipped.file.name, skipped.offset, skipped.reason, skipped.size)
 
 
+def lease_of(source: str) -> str:
+    """The lease by which shippers of one outbox take turns."""
+    return f"ship {source}"
+
+
 class Shipper:
     """
     Ship one outbox.
@@ -129,11 +132,16 @@ class Shipper:
         self._batch = batch
         self._on_skipped = on_skipped
 
-    def ship(self) -> Shipped:
-        """Ship every whole line there is; a line that is being written waits for the next round."""
+    def ship(self, *, is_over: Callable[[], bool] = lambda: False) -> Shipped:
+        """
+        Ship every whole line there is; a line that is being written waits for the next round.
+
+        Args:
+            is_over: Asked after each batch whether to leave the rest for another time.
+        """
         decisions = skipped = 0
-        for domain, path in _files(self._outbox):
-            while batch := self._next(domain, path):
+        for domain, path in outbox_files(self._outbox):
+            while not is_over() and (batch := self._next(domain, path)):
                 place, lines = batch
                 kept = self._keep(place, lines)
                 if kept is None:
@@ -141,18 +149,13 @@ class Shipper:
                 decisions, skipped = decisions + kept, skipped + len(lines.skipped)
         return Shipped(decisions, skipped)
 
-    def follow(self, stop: threading.Event, *, every: timedelta, on_shipped: Callable[[Shipped], None]) -> None:
-        """
-        Ship again and again until told to stop, then give the lease back.
+    def hold(self) -> None:
+        """Stay the one who ships also while nothing comes, unless another one is."""
+        with writing(self._engine) as session:
+            hold(session, self._lease, self._holder, at=self._clock(), lasting=LEASE)
 
-        A database that does not answer is tried again in the next round: the outbox holds everything meanwhile.
-        """
-        while not stop.is_set():
-            try:
-                on_shipped(self.ship())
-            except OperationalError as error:
-                _log.error("the ledger did not answer: %s", type(error.orig).__name__)
-            stop.wait(every.total_seconds())
+    def give_back(self) -> None:
+        """Let the next shipper begin at once: nobody else waits for the end of the lease."""
         with writing(self._engine) as session:
             release(session, self._lease, self._holder)
 
@@ -163,14 +166,14 @@ class Shipper:
         A last line without an end is reported: whoever wrote it is gone, and it was never acknowledged.
         """
         removed = []
-        for domain, path in _files(self._outbox):
+        for domain, path in outbox_files(self._outbox):
             if self._clock() - _end_of_day(path) >= older_than and self._remove(domain, path):
                 removed.append(path)
         return removed
 
     @property
     def _lease(self) -> str:
-        return f"ship {self._source}"
+        return lease_of(self._source)
 
     def _key(self, domain: str, path: Path) -> tuple[str, str, str]:
         return self._source, domain, path.name
@@ -259,7 +262,7 @@ class Shipper:
         return True
 
 
-def _files(outbox: Path) -> Iterator[tuple[str, Path]]:
+def outbox_files(outbox: Path) -> Iterator[tuple[str, Path]]:
     """The outbox's files with their domains: by domain, day and process."""
     for folder in sorted(path for path in outbox.glob("*") if path.is_dir()):
         for path in sorted(folder.glob(f"*{SUFFIX}")):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import uuid
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -32,7 +32,7 @@ from riskloom.stack.progress import Progress
 from riskloom.stack.services import AIRFLOW_USER, services, urls
 from riskloom.stack.shadowing import put_in_shadow
 from riskloom.stack.supervisor import Supervisor
-from riskloom.wiring import audit_trail, ledger_engine, shipper
+from riskloom.wiring import audit_trail, ledger_engine, outbox_source
 
 if TYPE_CHECKING:
     from riskloom.monitoring import MonitoringVerdict
@@ -48,7 +48,7 @@ _READY_SECONDS = 90.0
 #: Who may log in to the demo's console, as a lead.
 CONSOLE_USER = "demo"
 _DEMO = "riskloom demo"
-_SLA = timedelta(hours=24)
+_POLL_SECONDS = 0.5
 _ENDED = {"success", "skipped"}
 
 
@@ -167,8 +167,8 @@ class Demo:
                 for stage in stages(result.domain):
                     airflow.wait_for_dag(f"{result.domain.name}__{stage}", _DAG_SECONDS)
         self._take_all_through(results)
-        with self.progress.doing("Filling the console's queues"):
-            self._fill_queues([result.domain for result in results])
+        with self.progress.doing("Waiting until the console's queues are filled"):
+            self._wait_for_queues([result.domain for result in results])
         return results
 
     def stop(self) -> list[str]:
@@ -225,23 +225,29 @@ class Demo:
             desk = Desk(session, audit_trail(self.settings), _DEMO, self.plan.now)
             add_user(desk, CONSOLE_USER, role="lead", password=kept)
 
-    def _fill_queues(self, domains: Sequence[Domain]) -> None:
-        """Bring the answered decisions into the ledger, and what somebody should look at into cases."""
-        from riskloom.ledger.triage import triage  # noqa: PLC0415
+    def _wait_for_queues(self, domains: Sequence[Domain]) -> None:
+        """Until the ledger's service has brought in what was answered, and put what is to be looked at into cases."""
+        from riskloom.ledger.backlog import measure_backlog  # noqa: PLC0415
+        from riskloom.ledger.database import reading  # noqa: PLC0415
+        from riskloom.ledger.queries import count_waiting_alerts, workload  # noqa: PLC0415
 
-        engine, trail = ledger_engine(self.settings), audit_trail(self.settings)
-        shipped = shipper(self.settings, load_catalog()).ship()
-        self.progress.say(f"  {shipped.decisions:,} decisions are in the ledger")
-        for domain in domains:
-            done = triage(
-                engine,
-                trail,
-                domain.name,
-                sla=_SLA,
-                clock=lambda: datetime.now(UTC),
-                new_id=lambda: str(uuid.uuid4()),
-            )
-            self.progress.say(f"  {domain.name}: {done.alerts:,} alerts in {done.cases:,} cases")
+        engine, source = ledger_engine(self.settings), outbox_source(self.settings)
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            with reading(engine) as session:
+                behind = sum(each.lines for each in measure_backlog(session, self.settings.decisions, source=source))
+                behind += sum(count_waiting_alerts(session, domain.name) for domain in domains)
+                open_cases = [workload(session, domain.name, at=datetime.now(UTC)).open_cases for domain in domains]
+            if not behind:
+                break
+            if time.monotonic() > deadline:
+                log = self.supervisor.log("ledger")
+                raise ServiceError(
+                    f"{behind:,} decisions and alerts still wait after {_READY_SECONDS:.0f} s; see {log}"
+                )
+            time.sleep(_POLL_SECONDS)
+        for domain, cases in zip(domains, open_cases, strict=True):
+            self.progress.say(f"  {domain.name}: {cases:,} cases are open")
 
     def _take_all_through(self, results: Sequence[DomainResult]) -> None:
         # Two: while one is built and trained, which takes both cores, the other is monitored and scored.

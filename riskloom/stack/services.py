@@ -66,7 +66,7 @@ class Service:
 
 def services(settings: Settings) -> tuple[Service, ...]:
     """Every service, in the order in which they are started."""
-    return (*_airflow(settings), _scoring(settings), _monitoring(settings), _console(settings))
+    return (*_airflow(settings), _scoring(settings), _ledger(settings), _monitoring(settings), _console(settings))
 
 
 def urls(settings: Settings) -> dict[str, str]:
@@ -148,6 +148,19 @@ def _scoring(settings: Settings) -> Service:
         host=settings.host,
         port=port,
         port_setting="RISKLOOM_SCORING_PORT",
+    )
+
+
+def _ledger(settings: Settings) -> Service:
+    port = settings.ledger_port
+    return Service(
+        name="ledger",
+        command=("riskloom", "ledger", "ship", "--follow", "--host", settings.host, "--port", str(port)),
+        environment={**environment(settings), "PYTHONPATH": str(settings.project)},
+        health=f"{_url(settings, port)}/metrics",
+        host=settings.host,
+        port=port,
+        port_setting="RISKLOOM_LEDGER_PORT",
     )
 
 

@@ -46,6 +46,7 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
         scoring_port=free_port(),
         monitoring_port=free_port(),
         console_port=free_port(),
+        ledger_port=free_port(),
     )
     plan = DemoPlan(data="simulated", data_dir=None, now=datetime.now(UTC), domains=(LEAST,), live_events=200)
     demo = Demo(settings, plan, Progress(Console(file=sys.stderr)))

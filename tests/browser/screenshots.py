@@ -46,6 +46,7 @@ def main() -> int:
             scoring_port=free_port(),
             monitoring_port=free_port(),
             console_port=free_port(),
+            ledger_port=free_port(),
         )
         now = datetime.now(UTC)
         demo = Demo(settings, DemoPlan(data="simulated", data_dir=None, now=now, domains=(LEAST,)), progress)

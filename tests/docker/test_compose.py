@@ -71,6 +71,7 @@ def test_images_start_the_same_by_themselves(inside: Settings) -> None:
 
     assert DOCKERFILE.command("scoring") == declared["scoring"]
     assert DOCKERFILE.command("console") == declared["console"]
+    assert DOCKERFILE.command("ledger") == declared["ledger"]
     assert DOCKERFILE.command("monitoring") == declared["monitoring"]
     assert DOCKERFILE.command("airflow") == list(AIRFLOW_COMPONENTS["api-server"])
 
@@ -119,7 +120,7 @@ def test_each_image_holds_what_its_command_needs() -> None:
     assert (PROJECT_ROOT / "services" / "scoring" / "service.py").is_file()
 
 
-@pytest.mark.parametrize("target", ["airflow", "scoring", "monitoring", "console"])
+@pytest.mark.parametrize("target", ["airflow", "scoring", "ledger", "monitoring", "console"])
 def test_images_run_as_an_ordinary_user_and_watch_their_health(target: str) -> None:
     """No image runs as root, and each says how its health is asked."""
     assert DOCKERFILE.all_of(target, "USER")[-1] not in {"root", "0"}

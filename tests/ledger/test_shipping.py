@@ -22,10 +22,10 @@ from sqlalchemy import Engine, event, func, select
 from riskloom.ledger import Outbox
 from riskloom.ledger.audit import AuditTrail
 from riskloom.ledger.database import open_database, reading, writing
-from riskloom.ledger.leases import hold, release
+from riskloom.ledger.leases import hold, present_lease, release
 from riskloom.ledger.records import Alerting
-from riskloom.ledger.schema import Alert, Decision, DecisionCount, EntityValue, Lease, OutboxFile
-from riskloom.ledger.shipping import Shipped, Shipper, Skipped
+from riskloom.ledger.schema import Alert, Decision, DecisionCount, EntityValue, OutboxFile
+from riskloom.ledger.shipping import Shipped, Shipper, Skipped, lease_of
 from riskloom.ledger.triage import triage
 from tests.ledger.examples import DOMAIN, NOW, record
 
@@ -371,20 +371,30 @@ def ticking() -> Callable[[], datetime]:
     return lambda: NOW + timedelta(seconds=time.monotonic() * 1000 % 80_000)
 
 
-def test_following_ships_until_it_is_told_to_stop(ledger: Engine, tmp_path: Path) -> None:
-    """Rounds go on by themselves; at the end the lease is given back."""
-    stop, rounds = threading.Event(), []
+def test_a_round_may_be_left_between_two_batches(ledger: Engine, tmp_path: Path) -> None:
+    """Who is told to stop does so after the batch at hand; the rest comes in the next round."""
+    for number in range(5):
+        append(tmp_path, number)
+    asked = iter([False, True])
+    assert shipper(ledger, tmp_path, batch=2).ship(is_over=lambda: next(asked)) == Shipped(decisions=2)
+    assert shipper(ledger, tmp_path, batch=2).ship() == Shipped(decisions=3)
 
-    def note(shipped: Shipped) -> None:
-        rounds.append(shipped)
-        append(tmp_path, len(rounds) - 1)
-        if len(rounds) == 3:
-            stop.set()
 
-    shipper(ledger, tmp_path).follow(stop, every=timedelta(0), on_shipped=note)
-    assert rounds == [Shipped(), Shipped(decisions=1), Shipped(decisions=1)]
+def test_the_lease_is_held_while_nothing_comes_and_given_back(ledger: Engine, tmp_path: Path) -> None:
+    """Another shipper waits for its end, or begins at once where it was given back."""
+    mine, other = shipper(ledger, tmp_path, holder="mine"), shipper(ledger, tmp_path, holder="other")
+    mine.hold()
+    append(tmp_path, 0)
+    assert other.ship() == Shipped(is_ours=False)
     with reading(ledger) as session:
-        assert session.scalars(select(Lease)).all() == []
+        lease = present_lease(session, lease_of("here"), at=NOW)
+        assert lease is not None
+        assert lease.holder == "mine"
+        assert present_lease(session, lease_of("here"), at=lease.expires_at) is None
+    other.give_back()
+    assert other.ship() == Shipped(is_ours=False), "it is not the other's to give"
+    mine.give_back()
+    assert other.ship() == Shipped(decisions=1)
 
 
 def test_files_are_removed_once_shipped_and_old(ledger: Engine, tmp_path: Path) -> None:

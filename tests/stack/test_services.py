@@ -21,6 +21,7 @@ def test_everything_listens_on_loopback(settings: Settings) -> None:
         settings.scoring_port,
         settings.monitoring_port,
         settings.console_port,
+        settings.ledger_port,
     }
     assert all(service.host == "127.0.0.1" for service in listening)
     assert all(service.port_setting.startswith("RISKLOOM_") for service in listening)
