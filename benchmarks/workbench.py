@@ -125,7 +125,7 @@ class Workbench:
         return self._built[events]
 
     def _ingest(self, events: int, settings: Settings) -> None:
-        from riskloom.ingest import ingest_files  # noqa: PLC0415
+        from riskloom.ingest import ensure_pseudonym_key, ingest_files  # noqa: PLC0415
 
         simulated = self.simulated(events)
         self.say(f"  ingesting {events:,} events with their tables")
@@ -139,6 +139,7 @@ class Workbench:
                 observed_at=self.end,
                 threads=settings.duckdb_threads,
                 memory=settings.duckdb_memory,
+                pseudonym_key=ensure_pseudonym_key(settings.keys),
             )
             if report.landed < report.read:
                 raise FeatureError(f"{table}: expected {report.read} simulated rows to land, found {report.landed}")

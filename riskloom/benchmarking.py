@@ -14,6 +14,7 @@ from rich.console import Console
 
 from riskloom.catalog import Domain
 from riskloom.errors import ContractError
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.settings import Settings
 
 #: Takes a line on progress.
@@ -77,6 +78,7 @@ def ingest_whole(
             mapping=domain.folder / "mappings" / mapping,
             threads=settings.duckdb_threads,
             memory=settings.duckdb_memory,
+            pseudonym_key=ensure_pseudonym_key(settings.keys),
         )
         say(f"ingested {table}: {report.landed:,} rows landed, {report.duplicates:,} there already")
         if report.quarantined:

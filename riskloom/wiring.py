@@ -130,6 +130,7 @@ def unchecked_controls(settings: Settings) -> Controls:
     """The same without a look at the ledger, for a process that may start before it."""
     from riskloom.lifecycle.assignment import ensure_assignment_key  # noqa: PLC0415
     from riskloom.lifecycle.publishing import Controls  # noqa: PLC0415
+    from riskloom.pseudonyms import ensure_pseudonym_key  # noqa: PLC0415
     from riskloom.registry import ensure_signing_key  # noqa: PLC0415
 
     return Controls(
@@ -138,6 +139,7 @@ def unchecked_controls(settings: Settings) -> Controls:
         folder=settings.rules,
         signing_key=ensure_signing_key(settings.keys),
         assignment_key=ensure_assignment_key(settings.keys),
+        pseudonym_key=ensure_pseudonym_key(settings.keys),
         clock=lambda: datetime.now(UTC),
     )
 

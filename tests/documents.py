@@ -20,9 +20,9 @@ def code_blocks(page: Path, language: str) -> list[str]:
 
 
 def prompted_commands(page: Path) -> list[list[str]]:
-    """The commands after a prompt in a page's console blocks, without ``riskloom``."""
+    """The commands after a prompt in a page's console blocks, without ``riskloom`` and what is said behind ``#``."""
     lines = [line for block in code_blocks(page, "console") for line in block.splitlines()]
-    return [shlex.split(line.removeprefix(_PROMPT)) for line in lines if line.startswith(_PROMPT)]
+    return [shlex.split(line.removeprefix(_PROMPT), comments=True) for line in lines if line.startswith(_PROMPT)]
 
 
 def run_command(command: list[str]) -> dict[str, int]:

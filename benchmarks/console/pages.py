@@ -81,7 +81,11 @@ def _filling(bench: Workbench) -> Filling:
     catalog = load_catalog()
     names = [bench.domain.name, *(name for name in catalog if name != bench.domain.name)]
     outcomes = {name: [outcome.name for outcome in catalog[name].outcome] for name in names}
-    return Filling(outcomes, bench.start, bench.end, bench.size(1_000_000, 5_000), bench.size(50_000, 500))
+    prefixes = {
+        name: catalog[name].event_table.pseudonyms.get(catalog[name].subject.group) or "e-" for name in names
+    }  # fmt: skip
+    size = (bench.size(1_000_000, 5_000), bench.size(50_000, 500))
+    return Filling(outcomes, bench.start, bench.end, *size, prefixes)
 
 
 def _fill(bench: Workbench, settings: Settings, ledger: str, filling: Filling) -> str:
@@ -123,15 +127,17 @@ def _queues(filling: Filling) -> dict[str, Addresses]:
 
 def _lists(filling: Filling) -> dict[str, Addresses]:
     domain, hardest = next((name, outcomes[-1]) for name, outcomes in filling.outcomes.items())
-    middle = filling.decisions // 2
+    middle, busiest = filling.decisions // 2, f"/decisions?domain={domain}&entity={filling.entity_name(0)}"
     behind = [from_microseconds(filling.decided_us(middle)), decision_id(middle)]
     cursor = encode_cursor(behind, [Decision.decided_at, Decision.decision_id])  # type: ignore[list-item]
     return {
         "decisions of an outcome": itertools.repeat(f"/decisions?domain={domain}&outcome={hardest}"),
         "decisions from the middle on": itertools.repeat(f"/decisions?domain={domain}&cursor={quote(cursor)}"),
-        "decisions of the busiest entity": itertools.repeat(f"/decisions?domain={domain}&entity=e-0"),
-        "decisions of it with an outcome": itertools.repeat(f"/decisions?domain={domain}&entity=e-0&outcome={hardest}"),
-        "decisions of an entity": (f"/decisions?domain={domain}&entity=e-{number}" for number in _some(filling)),
+        "decisions of the busiest entity": itertools.repeat(busiest),
+        "decisions of it with an outcome": itertools.repeat(f"{busiest}&outcome={hardest}"),
+        "decisions of an entity": (
+            f"/decisions?domain={domain}&entity={filling.entity_name(number)}" for number in _some(filling)
+        ),
         "decisions of a subject": (f"/decisions?domain={domain}&subject=s-{number}" for number in _some(filling)),
     }
 
@@ -141,7 +147,7 @@ def _singles(filling: Filling) -> dict[str, Addresses]:
         "a case": (f"/cases/c-{number % filling.cases}" for number in _some(filling)),
         "the case with the longest timeline": itertools.repeat(_BUSY_CASE),
         "a decision": (f"/decisions/{decision_id(number)}" for number in _some(filling)),
-        "find an entity": (f"/find?q=e-{number % filling.entities}" for number in _some(filling)),
+        "find an entity": (f"/find?q={filling.entity_name(number % filling.entities)}" for number in _some(filling)),
         "find what is not there": (f"/find?q=nobody-{number}" for number in _some(filling)),
         "audit of one object": itertools.repeat("/audit?kind=cases&object=c-1"),
     }

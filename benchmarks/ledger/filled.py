@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, column, insert, table
 
+from riskloom.contracts import PSEUDONYM_DIGITS
 from riskloom.ledger.database import writing
 from riskloom.ledger.schema import Alert, Base, Case, CaseEvent, CaseLink, Decision, DecisionCount, Label, Note
 from riskloom.ledger.schema.base import to_microseconds
@@ -46,6 +47,7 @@ class Filling:
         end: Of the last one; deadlines lie around it.
         decisions: How many; each entity has five, and one of them thousands.
         cases: How many, all of them open; each has the decisions of its entity as alerts.
+        prefixes: How entities are called, by domain; ``e-`` where it is left out.
     """
 
     outcomes: Mapping[str, Sequence[str]]
@@ -53,6 +55,7 @@ class Filling:
     end: datetime
     decisions: int
     cases: int
+    prefixes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entities(self) -> int:
@@ -72,6 +75,10 @@ class Filling:
     def entity_of(self, decision: int) -> int:
         """Who was decided about; entity 0 is the busy one."""
         return 0 if decision % _BUSY_EVERY == 0 else decision % self.entities
+
+    def entity_name(self, entity: int) -> str:
+        """What it is called: in the form of a pseudonym."""
+        return f"{self.prefixes.get(self.domain_of(entity), 'e-')}{entity:0{PSEUDONYM_DIGITS}x}"
 
     def decided_us(self, decision: int) -> int:
         """When it was."""
@@ -144,7 +151,7 @@ def _decision(filling: Filling, number: int, pool: Sequence[Mapping[str, str]]) 
         "domain": domain,
         "subject": f"s-{number - number % 50 if number % 50 == 1 else number}",  # one in fifty is another's as well
         "event_id": f"s-{number}",
-        "entity": f"e-{entity}",
+        "entity": filling.entity_name(entity),
         "decided_at": at,
         "effective_at": at,
         "amount": number * 7_919 % 900 * _MONEY,
@@ -169,7 +176,7 @@ def _cases(filling: Filling) -> Iterator[dict[str, Any]]:
         yield {
             "case_id": f"c-{number}",
             "domain": filling.domain_of(number),
-            "entity": f"e-{number}",
+            "entity": filling.entity_name(number),
             "state": state,
             "priority": int(share * 1_000 * _MONEY),
             "opened_at": to_microseconds(filling.start),
@@ -191,7 +198,7 @@ def _alerts(filling: Filling) -> Iterator[dict[str, Any]]:
                 "kind": "decision",
                 "decision_id": decision_id(number),
                 "subject": f"s-{number}",
-                "entity": f"e-{entity}",
+                "entity": filling.entity_name(entity),
                 "raised_at": filling.decided_us(number),
                 "expected_loss": number % 900 * _MONEY,
                 "case_id": f"c-{entity}",

@@ -75,7 +75,7 @@ def _questions(bench: Workbench, filling: Filling) -> dict[str, Question]:
         "newest decisions": lambda session, _: ask.find_decisions(session, DOMAIN),
         "decisions of an outcome": lambda session, n: ask.find_decisions(session, DOMAIN, outcome=OUTCOMES[n % 3]),
         "decisions of a subject": lambda session, n: ask.find_decisions(session, DOMAIN, subject=f"s-{n}"),
-        "decisions of an entity": lambda session, n: ask.find_decisions(session, DOMAIN, entity=f"e-{n}"),
+        "decisions of an entity": lambda session, n: ask.find_decisions(session, DOMAIN, entity=filling.entity_name(n)),
         "two pages from the middle": two_pages,
         "a decision whole": lambda session, n: ask.get_decision(session, decision_id(n)),
         "queue by expected loss": lambda session, _: ask.case_queue(session, DOMAIN, at=bench.end),

@@ -25,6 +25,7 @@ from riskloom.errors import ConfigError
 from riskloom.ledger import Outbox
 from riskloom.lifecycle.active import ActiveRules
 from riskloom.lifecycle.publication import ActiveStage, Publication, PublishedMember, PublishedRule
+from riskloom.pseudonyms import Pseudonyms
 from riskloom.rules import Schema
 from riskloom.rules.tree import Type
 from services.scoring.champions import Champions
@@ -109,6 +110,7 @@ async def _decider(domain: Domain, backend: MemoryBackend, outbox: Outbox) -> De
         features=features,
         backend=backend,
         outbox=outbox,
+        pseudonyms=Pseudonyms(domain.event_table, b"benchmark".ljust(32, b".")),
         secret=b"benchmark".ljust(32, b"."),
         clock=lambda: _NOW,
         ticks=time.monotonic,

@@ -13,7 +13,7 @@ from benchmarks.workbench import Workbench, timed
 from riskloom.catalog import Domain
 from riskloom.contracts import TableContract
 from riskloom.errors import ContractError
-from riskloom.ingest import ingest_files, prepare_landing
+from riskloom.ingest import ensure_pseudonym_key, ingest_files, prepare_landing
 
 
 def measure(bench: Workbench) -> Iterator[Row]:
@@ -30,6 +30,7 @@ def measure(bench: Workbench) -> Iterator[Row]:
             landing=work / "landing",
             quarantine=work / "quarantine",
             observed_at=bench.end,
+            pseudonym_key=ensure_pseudonym_key(work / "keys"),
         )
     if report.landed != events:
         raise ContractError(f"{source.name}: expected {events} rows to land, found {report.landed}")

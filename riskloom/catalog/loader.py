@@ -103,6 +103,7 @@ def _misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
     if domain.name != domain.folder.name:
         yield "name", f"the folder's name {domain.folder.name!r}", repr(domain.name)
     yield from _table_misfits(domain)
+    yield from _pseudonym_misfits(domain)
     yield from outcome_misfits(domain)
     yield from _watch_misfits(domain)
     if domain.gate.without_labels and not UNSUPERVISED & set(domain.training.candidates):
@@ -132,6 +133,20 @@ def _table_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
     else:
         yield from _column_misfit(labels, "label.key", label.key, {"string"})
         yield from _column_misfit(labels, "label.positive", label.positive, {"boolean"})
+
+
+def _pseudonym_misfits(domain: Domain) -> Iterator[tuple[str, str, str]]:
+    """A column of one name is one thing in all tables of a domain: with other pseudonyms its rows would not join."""
+    first: dict[str, tuple[str, str | None]] = {}
+    for table in domain.tables.values():
+        for name, column in table.columns.items():
+            where, pseudonym = first.setdefault(name, (table.name, column.pseudonym))
+            if column.pseudonym != pseudonym:
+                key = f"tables.{table.name}.columns.{name}.pseudonym"
+                yield key, f"{pseudonym!r} as in {where}", repr(column.pseudonym)
+    for name in (domain.subject.key, domain.label.key):
+        if first.get(name, ("", None))[1] is not None:
+            yield f"tables.{first[name][0]}.columns.{name}.pseudonym", "none: it is the key of what is scored", "one"
 
 
 def _column_misfit(table: TableContract, key: str, name: str, types: set[str]) -> Iterator[tuple[str, str, str]]:

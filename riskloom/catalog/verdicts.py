@@ -10,6 +10,7 @@ from typing import Any
 from riskloom.catalog.declaration import Domain
 from riskloom.contracts import BITEMPORAL_COLUMNS, Column
 from riskloom.contracts.values import MismatchError, reader
+from riskloom.pseudonyms import Pseudonyms
 
 
 def verdict_columns(domain: Domain) -> dict[str, Column]:
@@ -19,17 +20,20 @@ def verdict_columns(domain: Domain) -> dict[str, Column]:
     return {name: column for name, column in table.brought.items() if name not in given}
 
 
-def read_details(domain: Domain, given: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+def read_details(
+    domain: Domain, given: Mapping[str, object], *, pseudonym_key: bytes
+) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
     """
     Hold what was said to the label table's contract.
 
     Args:
         domain: Whose label table.
         given: What was said by column: str, int, Decimal, bool or None, as strict JSON has them.
+        pseudonym_key: Of what identifies a person in the table.
 
     Returns:
-        A label's details as JSON keeps them, without what is empty; and by column what was expected and found where
-        it is wrong.
+        A label's details as JSON keeps them, without what is empty and with pseudonyms where the contract asks for
+        them; and by column what was expected and found where it is wrong.
     """
     columns = verdict_columns(domain)
     details: dict[str, Any] = {}
@@ -44,7 +48,7 @@ def read_details(domain: Domain, given: Mapping[str, object]) -> tuple[dict[str,
             except MismatchError as error:
                 context = error.context or {}
                 wrong[name] = (str(context["expected"]), str(context["found"]))
-    return details, wrong
+    return Pseudonyms(domain.tables[domain.label.table], pseudonym_key).replace(details), wrong
 
 
 def _plain(value: object) -> Any:

@@ -43,11 +43,12 @@ def ingest(
     """Check files against a table's contract: good rows land, bad rows go to quarantine with their reasons."""
     from riskloom.ingest import RefusedFilesError, ensure_pseudonym_key, ingest_files  # noqa: PLC0415 (heavy)
 
-    settings = load_settings()
+    settings, declared = load_settings(), load_domain(domain)
     quarantine = settings.quarantine / domain / table
+    is_concealing = mapping is not None or (table in declared.tables and declared.tables[table].pseudonyms)
     try:
         report = ingest_files(
-            load_domain(domain),
+            declared,
             table,
             files,
             landing=settings.landing,
@@ -56,7 +57,7 @@ def ingest(
             mapping=mapping,
             threads=settings.duckdb_threads,
             memory=settings.duckdb_memory,
-            pseudonym_key=None if mapping is None else ensure_pseudonym_key(settings.keys),
+            pseudonym_key=ensure_pseudonym_key(settings.keys) if is_concealing else None,
         )
     except RefusedFilesError as error:
         _print_ingested(error.report, quarantine, as_json=as_json)

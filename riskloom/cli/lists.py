@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from riskloom.catalog import load_domain
+from riskloom.catalog import Domain, load_domain
 from riskloom.cli.features import Slug
 from riskloom.errors import ConfigError
 from riskloom.settings import load_settings
@@ -16,9 +16,10 @@ from riskloom.wiring import rule_controls
 
 if TYPE_CHECKING:
     from riskloom.ledger.schema import ListKind
+    from riskloom.lifecycle.publishing import Controls
 
 _LIST = typer.Argument(metavar="LIST", help="As lists.yml of the domain calls it.")
-_VALUE = typer.Argument(metavar="VALUE", help="The entity; a pseudonym where it identifies a person.")
+_VALUE = typer.Argument(metavar="VALUE", help="The member; of one that identifies a person only its pseudonym is kept.")
 _BY = typer.Option(help="Who does it; kept in the ledger.")
 _WHY = typer.Option(help="For what reason; kept in the ledger.")
 _DAYS = typer.Option(min=0.01, help="After how many days from now it is over.")
@@ -66,13 +67,13 @@ def add(
     """Put a value on a list, until its days are over or somebody removes it."""
     from riskloom.lifecycle.lists import add_member  # noqa: PLC0415
 
-    domain = load_domain(domain_name)
-    with rule_controls(load_settings()).commanding(domain.name, by) as desk:
+    domain, controls = load_domain(domain_name), rule_controls(load_settings())
+    with controls.commanding(domain.name, by) as desk:
         entry = add_member(
-            desk, domain.name, name, value, entry_id=uuid.uuid4().hex, reason=why,
+            desk, domain.name, name, _kept(domain, controls, name, value), entry_id=uuid.uuid4().hex, reason=why,
             expires_at=None if days is None else desk.at + timedelta(days=days),
         )  # fmt: skip
-    typer.echo(f"{value} is on {name} {_until(entry.expires_at)}")
+    typer.echo(f"{entry.value} is on {name} {_until(entry.expires_at)}")
 
 
 def expire(
@@ -86,10 +87,11 @@ def expire(
     """Say anew when a member's time is over."""
     from riskloom.lifecycle.lists import expire_member  # noqa: PLC0415
 
-    domain = load_domain(domain_name)
-    with rule_controls(load_settings()).commanding(domain.name, by) as desk:
-        entry = expire_member(desk, domain.name, name, value, expires_at=desk.at + timedelta(days=days), reason=why)
-    typer.echo(f"{value} is on {name} {_until(entry.expires_at)}")
+    domain, controls = load_domain(domain_name), rule_controls(load_settings())
+    kept = _kept(domain, controls, name, value)
+    with controls.commanding(domain.name, by) as desk:
+        entry = expire_member(desk, domain.name, name, kept, expires_at=desk.at + timedelta(days=days), reason=why)
+    typer.echo(f"{entry.value} is on {name} {_until(entry.expires_at)}")
 
 
 def remove(
@@ -102,10 +104,10 @@ def remove(
     """Take a member off a list, from now on."""
     from riskloom.lifecycle.lists import remove_member  # noqa: PLC0415
 
-    domain = load_domain(domain_name)
-    with rule_controls(load_settings()).commanding(domain.name, by) as desk:
-        remove_member(desk, domain.name, name, value, reason=why)
-    typer.echo(f"{value} is off {name}")
+    domain, controls = load_domain(domain_name), rule_controls(load_settings())
+    with controls.commanding(domain.name, by) as desk:
+        entry = remove_member(desk, domain.name, name, _kept(domain, controls, name, value), reason=why)
+    typer.echo(f"{entry.value} is off {name}")
 
 
 def show(domain_name: Slug, name: Annotated[str, _LIST]) -> None:
@@ -118,6 +120,12 @@ def show(domain_name: Slug, name: Annotated[str, _LIST]) -> None:
         members = list_members(session, domain.name, name, at=datetime.now(UTC))
     for entry in members:
         typer.echo(f"{entry.value} {_until(entry.expires_at)}, added by {entry.added_by}: {entry.reason}")
+
+
+def _kept(domain: Domain, controls: Controls, name: str, value: str) -> str:
+    from riskloom.lifecycle.members import member_of  # noqa: PLC0415
+
+    return member_of(domain, name, value, pseudonym_key=controls.pseudonym_key)
 
 
 def _until(expires_at: datetime | None) -> str:

@@ -2,10 +2,18 @@
 
 from riskloom.contracts.duration import Duration, parse_duration
 from riskloom.contracts.mistakes import mistakes_from
-from riskloom.contracts.table import BITEMPORAL_COLUMNS, SEPARATOR, Column, ColumnType, TableContract
+from riskloom.contracts.table import (
+    BITEMPORAL_COLUMNS,
+    PSEUDONYM_DIGITS,
+    SEPARATOR,
+    Column,
+    ColumnType,
+    TableContract,
+)
 
 __all__ = [
     "BITEMPORAL_COLUMNS",
+    "PSEUDONYM_DIGITS",
     "SEPARATOR",
     "Column",
     "ColumnType",

@@ -36,6 +36,10 @@ def _check_type(text: object) -> str:
 ColumnType = Annotated[str, BeforeValidator(_check_type)]
 
 
+#: Hexadecimal digits of a pseudonym: 128 bits.
+PSEUDONYM_DIGITS = 32
+#: The longest text that is made a pseudonym of.
+LONGEST_IDENTIFIER = 2048
 #: Between the parts of a joined column.
 SEPARATOR = "|"
 
@@ -56,6 +60,11 @@ class Column(BaseModel):
         default=None, min_length=2, description="Text columns this one is made of; neither files nor callers bring it."
     )
     max_length: int = Field(default=256, ge=1, le=65_536)
+    pseudonym: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]{1,8}-$",
+        description="It identifies a person or a credential: only keyed pseudonyms that begin so are kept.",
+    )
     example: str | int | float | bool | None = None
 
     @model_validator(mode="after")
@@ -72,9 +81,24 @@ class Column(BaseModel):
                 re.compile(self.pattern)
             except re.error as error:
                 raise ValueError(f"a regular expression, which {self.pattern!r} is not: {error}") from error
+        if self.pseudonym is not None:
+            self._check_pseudonym(self.pseudonym)
         if self.joined is not None and not (self.type == "string" and self.nullable):
             raise ValueError("joined on a string that is nullable: it is empty where one of its parts is")
         return self
+
+    def _check_pseudonym(self, prefix: str) -> None:
+        if self.type != "string":
+            raise ValueError(f"a pseudonym of a string, not of a {self.type}")
+        if self.allowed is not None or self.pattern is not None or self.joined is not None:
+            raise ValueError("a pseudonym of free text: without allowed values, without a pattern, not joined")
+        if self.max_length < len(prefix) + PSEUDONYM_DIGITS:
+            raise ValueError(f"a max_length of {len(prefix) + PSEUDONYM_DIGITS} or more, for the pseudonym")
+
+    @property
+    def longest_given(self) -> int:
+        """How many characters of a text may be sent: what becomes a pseudonym may be longer than that."""
+        return self.max_length if self.pseudonym is None else LONGEST_IDENTIFIER
 
 
 class TableContract(BaseModel):
@@ -108,6 +132,11 @@ class TableContract(BaseModel):
     def brought(self) -> dict[str, Column]:
         """The columns that a file or a caller brings: all that are not joined of others."""
         return {name: column for name, column in self.columns.items() if column.joined is None}
+
+    @property
+    def pseudonyms(self) -> dict[str, str]:
+        """The columns that identify a person or a credential, with how their pseudonyms begin."""
+        return {name: column.pseudonym for name, column in self.columns.items() if column.pseudonym is not None}
 
     def joined_values(self, row: Mapping[str, object]) -> dict[str, str | None]:
         """

@@ -66,13 +66,14 @@ def reader(column: Column) -> Reader:
 
 def _string(column: Column) -> Reader:
     shortest = 0 if column.nullable else 1
-    expected = f"a string of {shortest} to {column.max_length} characters"
+    longest = column.longest_given
+    expected = f"a string of {shortest} to {longest} characters"
     pattern = re.compile(column.pattern) if column.pattern is not None else None
 
     def read(value: object) -> str:
         if not isinstance(value, str):
             raise MismatchError(expected, kind_of(value))
-        if not shortest <= len(value) <= column.max_length:
+        if not shortest <= len(value) <= longest:
             raise MismatchError(expected, f"{len(value)} characters")
         if _CONTROL.search(value):
             raise MismatchError("a string without control characters", "a control character or half a surrogate pair")

@@ -80,7 +80,7 @@ def checked_sql(
         kinds: DuckDB type of each source column that is selected, in its order.
         observed_at: The ingest's clock.
         parameters: Takes the statement's values.
-        pseudonym_key: Of the mapping's pseudonyms.
+        pseudonym_key: Of the pseudonyms that the contract or the mapping asks for.
     """
     values = {name: Value(f"s{nth}", kind) for nth, (name, kind) in enumerate(kinds.items())}
     clock = parameters.add(observed_at.astimezone(UTC).replace(tzinfo=None))
@@ -89,8 +89,9 @@ def checked_sql(
         given = _given(name, mapping.columns.get(name), values, clock, parameters)
         source = mapping.columns.get(name, ColumnSource(value=""))
         value = _converted(given, column, source, parameters)
-        if source.pseudonym and pseudonym_key is not None:
-            value = pseudonym_sql(value, source.prefix, pseudonym_key, parameters)
+        prefix = column.pseudonym or (source.prefix if source.pseudonym else None)
+        if prefix is not None and pseudonym_key is not None:
+            value = pseudonym_sql(value, prefix, pseudonym_key, parameters)
         converted.append(f"{value} AS v{nth}")
         # Its text is only worth computing where there is something to say about it.
         converted.append(f"{given.sql} AS g{nth}")
@@ -286,10 +287,19 @@ def _where_text(given: Value, pattern: str, target: str) -> str:
 
 def _reason(name: str, value: str, given: Value, column: Column, parameters: Parameters) -> str:
     """The first rule of its column that ``value``, made of ``given``, breaks, as text; null where it keeps all."""
-    found = f"', found ''' || left({given.text}, {_SHOWN}) || ''''"
+    # Of what identifies somebody, a reason does not repeat the value.
+    shown = (
+        f"length({given.text}) || ' characters'"
+        if column.pseudonym
+        else f"'''' || left({given.text}, {_SHOWN}) || ''''"
+    )
+    found = f"', found ' || {shown}"
     cases = [] if column.nullable else [f"WHEN {given.is_missing} THEN '{name}: expected a value, found nothing'"]
     unread = f"{value} IS NULL AND NOT {given.is_missing}"
     cases.append(f"WHEN {unread} THEN '{name}: expected {_described(column)}' || {found}")
+    if column.pseudonym is not None:
+        too_long = f"length({given.text}) > {column.longest_given}"
+        cases.append(f"WHEN {too_long} THEN '{name}: expected at most {column.longest_given} characters' || {found}")
     for condition, expected in _bounds(value, column, parameters):
         cases.append(f"WHEN {condition} THEN '{name}: expected ' || {parameters.add(expected)} || {found}")
     return f"CASE {' '.join(cases)} END"

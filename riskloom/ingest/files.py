@@ -74,10 +74,10 @@ def ingest_files(
         mapping: Mapping file; None takes columns by their names.
         threads: Of DuckDB.
         memory: Most that DuckDB takes, such as ``2GB``; the rest goes to disk, beside the landing zone.
-        pseudonym_key: For a mapping that makes pseudonyms; see ``ensure_pseudonym_key``.
+        pseudonym_key: Where the contract or the mapping asks for pseudonyms; see ``ensure_pseudonym_key``.
 
     Raises:
-        ConfigError: No such table, a clock without zone, or a mapping that makes pseudonyms and no key.
+        ConfigError: No such table, a clock without zone, or pseudonyms to make and no key.
         MappingError: The mapping file does not fit the table.
         RefusedFilesError: One or more files could not be read; all others were ingested.
     """
@@ -87,8 +87,10 @@ def ingest_files(
         raise ConfigError(f"observed_at: expected a time with a zone, found {observed_at.isoformat()}")
     contract = domain.tables[table]
     read = None if mapping is None else read_mapping(mapping, domain, contract)
-    if pseudonym_key is None and read is not None and any(one.pseudonym for one in read.columns.values()):
-        raise ConfigError(f"{table}: the mapping makes pseudonyms: expected their key, found none")
+    is_asked_for = read is not None and any(one.pseudonym for one in read.columns.values())
+    if pseudonym_key is None and (contract.pseudonyms or is_asked_for):
+        who = "the table's contract asks for" if contract.pseudonyms else "the mapping makes"
+        raise ConfigError(f"{table}: {who} pseudonyms: expected their key, found none")
     prepare_landing(domain, landing)
     landed = table_folder(landing, domain, table)
     quarantined = table_folder(quarantine, domain, table)
@@ -224,7 +226,7 @@ def _write_quarantine(job: _Job, file: str, identity: str, connection: duckdb.Du
                 SEMI JOIN (SELECT _row FROM repeats WHERE is_conflict) USING (_row))
         )
         ORDER BY row_number"""  # noqa: S608 (identifiers are quoted, values bound)
-    job.quarantined.mkdir(parents=True, exist_ok=True)
+    job.quarantined.mkdir(mode=0o700, parents=True, exist_ok=True)  # what was refused stands there as it came
     _publish(connection, sql, parameters.values, job.quarantined / f"{identity[:16]}.parquet")
 
 

@@ -234,6 +234,8 @@ def _misfits(mapping: TableMapping, domain: Domain, table: TableContract) -> Ite
             yield f"columns.{name}", f"a column of {table.name} ({_listed(table.columns)})", found
         else:
             yield from _option_misfits(f"columns.{name}", source, column.type)
+            if source.pseudonym and source.prefix and column.pseudonym not in {None, source.prefix}:
+                yield f"columns.{name}.prefix", f"{column.pseudonym!r}, as the table has it", repr(source.prefix)
     for name, found in _missing(table, mapping.columns, {}):
         yield f"columns.{name}", f"a source: {table.name} needs this column", found
 

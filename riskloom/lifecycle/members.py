@@ -1,4 +1,7 @@
-"""Who is on a list now, a page at a time: a list may have more members than anybody reads at once."""
+"""
+Who is on a list now, a page at a time: a list may have more members than anybody reads at once; and what a list keeps
+of what somebody types.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,34 @@ from operator import itemgetter
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from riskloom.catalog import Domain
 from riskloom.errors import NotInLedgerError
 from riskloom.ledger.paging import Order, Page, page
 from riskloom.ledger.schema import EntityList, ListEntry
+from riskloom.pseudonyms import Pseudonyms
+from riskloom.rules import declared_lists
 
 _BY_VALUE = Order((ListEntry.value,))
+
+
+def member_of(domain: Domain, name: str, text: str, *, pseudonym_key: bytes) -> str:
+    """
+    What a list keeps of a text: its pseudonym, where the members identify somebody, so that it meets the events'.
+
+    Args:
+        domain: Whose list.
+        name: Which list; one that the domain declares no longer keeps a text as it is.
+        text: The member, or the pseudonym of one.
+        pseudonym_key: See ``ensure_pseudonym_key``.
+    """
+    column = concealed_column(domain, name)
+    return text if column is None else Pseudonyms(domain.event_table, pseudonym_key).of(column, text)
+
+
+def concealed_column(domain: Domain, name: str) -> str | None:
+    """The column of the event table whose pseudonyms a list's members are; None where they identify nobody."""
+    declared = declared_lists(domain).get(name)
+    return declared.of if declared is not None and declared.of in domain.event_table.pseudonyms else None
 
 
 def open_lists(session: Session, domain: str) -> Sequence[EntityList]:

@@ -50,6 +50,7 @@ class Controls:
         folder: Where the files of all domains are.
         signing_key: Signs them.
         assignment_key: Chooses whom roll-outs reach.
+        pseudonym_key: Conceals whom list members and searches are about.
         clock: The time, timezone-aware.
     """
 
@@ -58,6 +59,7 @@ class Controls:
     folder: Path
     signing_key: Ed25519PrivateKey
     assignment_key: bytes
+    pseudonym_key: bytes
     clock: Callable[[], datetime]
 
     @contextmanager

@@ -4,7 +4,7 @@ Rules as data: a typed condition language, evaluated on a decision's row and, th
 Pure: no database, service or settings. ``docs/rules.md`` describes the language.
 """
 
-from riskloom.rules.book import RuleBook, load_lists, load_rules
+from riskloom.rules.book import DeclaredList, RuleBook, declared_lists, load_lists, load_rules
 from riskloom.rules.condition import ConditionError, Evaluation, read_condition
 from riskloom.rules.explain import Explainer, Reason, outline, reasons, render
 from riskloom.rules.facts import Facts, Member, MemberList
@@ -20,6 +20,7 @@ __all__ = [
     "ConditionError",
     "Conditions",
     "CountedScenario",
+    "DeclaredList",
     "Dialect",
     "Evaluation",
     "Explainer",
@@ -35,6 +36,7 @@ __all__ = [
     "Scenario",
     "Schema",
     "Table",
+    "declared_lists",
     "facts_of",
     "is_scenario",
     "load_lists",

@@ -45,9 +45,24 @@ class RuleBook:
         return RuleSet(self.rules.values(), self.scenarios.values())
 
 
-def load_lists(domain: Domain) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class DeclaredList:
     """
-    The lists that a domain declares in ``lists.yml``, to what each of them holds.
+    A list that conditions may name.
+
+    Attributes:
+        holds: What its members are, in a few words.
+        of: The column of the event table whose values they are; None where that is not said, so that they identify
+            nobody.
+    """
+
+    holds: str
+    of: str | None = None
+
+
+def declared_lists(domain: Domain) -> dict[str, DeclaredList]:
+    """
+    The lists that a domain declares in ``lists.yml``, by name.
 
     Raises:
         CatalogError: The file has something else.
@@ -56,14 +71,37 @@ def load_lists(domain: Domain) -> dict[str, str]:
     if not path.is_file():
         return {}
     document = read_document(path.read_text(encoding="utf-8"), _shown(path))
+    found = {name: _declared_list(content) for name, content in document.content.items()}
+    columns = [name for name, column in domain.event_table.columns.items() if column.type == "string"]
     wrong = [
-        document.mistake((name,), "what the list holds, in a few words", repr(text))
-        for name, text in document.content.items()
-        if not isinstance(text, str) or not name.isidentifier()
+        document.mistake((name,), "what the list holds, in a few words, or `holds` and `of`", repr(content))
+        for name, content in document.content.items()
+        if found[name] is None or not name.isidentifier()
+    ]
+    wrong += [
+        document.mistake((name, "of"), nearest(one.of, columns), repr(one.of))
+        for name, one in found.items()
+        if one is not None and one.of is not None and one.of not in columns
     ]
     if wrong:
         raise CatalogError(wrong)
-    return dict(document.content)
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def load_lists(domain: Domain) -> dict[str, str]:
+    """The same, to what each of them holds."""
+    return {name: one.holds for name, one in declared_lists(domain).items()}
+
+
+def _declared_list(content: object) -> DeclaredList | None:
+    """What a list's entry says; None where it says something else."""
+    match content:
+        case str():
+            return DeclaredList(content)
+        case {"holds": str() as holds, "of": str() as of, **others} if not others:
+            return DeclaredList(holds, of)
+        case _:
+            return None
 
 
 def rule_files(folder: Path) -> dict[str, str]:

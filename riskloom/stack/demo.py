@@ -23,6 +23,7 @@ from riskloom.access import METRICS, create_key
 from riskloom.catalog import Demo as DemoSize
 from riskloom.catalog import Domain, load_catalog
 from riskloom.errors import ConfigError, RiskloomError, ServiceError
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.settings import Settings
 from riskloom.stack import source
 from riskloom.stack.airflow import Airflow, DagRun
@@ -198,7 +199,8 @@ class Demo:
             if plan.data == source.SIMULATED:
                 found = source.simulate(domain, plan.size or domain.demo, folder, now=plan.now)
             else:
-                found, ingested = source.replay(domain, plan.data, files, folder, now=plan.now)
+                key = ensure_pseudonym_key(self.settings.keys)
+                found, ingested = source.replay(domain, plan.data, files, folder, now=plan.now, pseudonym_key=key)
             landed = source.ingest(domain, found, self.settings, now=plan.now)
         for table in landed:
             self.progress.say(f"  {table.table}: {table.landed:,} rows landed")

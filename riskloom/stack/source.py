@@ -103,7 +103,7 @@ def simulate(domain: Domain, size: Demo, folder: Path, *, now: datetime) -> Sour
 
 
 def replay(
-    domain: Domain, data: str, files: list[Path], folder: Path, *, now: datetime
+    domain: Domain, data: str, files: list[Path], folder: Path, *, now: datetime, pseudonym_key: bytes
 ) -> tuple[Source, list[Ingested]]:
     """
     Move real files to the present by whole weeks, so that weekdays stay and features are fresh; hold back the last day.
@@ -114,6 +114,7 @@ def replay(
         files: All of them are read by each mapping.
         folder: Where the moved rows go.
         now: The moment before which the moved data ends; timezone-aware.
+        pseudonym_key: Of those whom the rows are about; what is moved holds their pseudonyms.
 
     Returns:
         The moved data, and what ingest said of the files as they are.
@@ -126,8 +127,9 @@ def replay(
     for mapping in mappings(domain, data):
         table = str(tomllib.loads(mapping.read_text(encoding="utf-8"))["table"])
         report = ingest_files(
-            domain, table, files, landing=landing, quarantine=folder / "quarantine", observed_at=now, mapping=mapping
-        )
+            domain, table, files, landing=landing, quarantine=folder / "quarantine", observed_at=now, mapping=mapping,
+            pseudonym_key=pseudonym_key,
+        )  # fmt: skip
         ingested.append(Ingested(table, report.read, report.landed, report.duplicates, report.quarantined))
     newest = watermark(domain, landing)
     if newest is None:
@@ -157,15 +159,16 @@ def data_files(folder: Path | None) -> list[Path]:
 
 def ingest(domain: Domain, source: Source, settings: Settings, *, now: datetime) -> list[Ingested]:
     """Ingest the history of every table of the domain; what was held back stays out."""
-    from riskloom.ingest import ingest_files  # noqa: PLC0415
+    from riskloom.ingest import ensure_pseudonym_key, ingest_files  # noqa: PLC0415
 
-    result = []
+    result, key = [], ensure_pseudonym_key(settings.keys)
     for table in domain.tables:
         files = sorted((source.history / table).glob("*.parquet"))
         if files:
             report = ingest_files(
-                domain, table, files, landing=settings.landing, quarantine=settings.quarantine, observed_at=now
-            )
+                domain, table, files, landing=settings.landing, quarantine=settings.quarantine, observed_at=now,
+                pseudonym_key=key,
+            )  # fmt: skip
             result.append(Ingested(table, report.read, report.landed, report.duplicates, report.quarantined))
     return result
 

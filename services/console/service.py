@@ -16,6 +16,7 @@ from riskloom.ledger.database import open_database, sqlite_url
 from riskloom.ledger.migrations import check_migrated
 from riskloom.lifecycle.assignment import ensure_assignment_key
 from riskloom.lifecycle.publishing import Controls
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.registry import ModelStore, ensure_signing_key
 from riskloom.settings import environment, load_settings
 from services.api.app import beside
@@ -51,6 +52,7 @@ def build() -> ASGIApp:
         folder=settings.rules,
         signing_key=ensure_signing_key(settings.keys),
         assignment_key=ensure_assignment_key(settings.keys),
+        pseudonym_key=ensure_pseudonym_key(settings.keys),
         clock=_now,
     )
     # One of the cores stays with the pages.

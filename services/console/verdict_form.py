@@ -57,7 +57,9 @@ def detail_fields(domain: Domain, event: Mapping[str, Any]) -> tuple[DetailField
     return tuple(DetailField(name, column, str(event.get(name) or "")) for name, column in columns.items())
 
 
-def read_details(domain: Domain, form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def read_details(
+    domain: Domain, form: Mapping[str, str], *, pseudonym_key: bytes
+) -> tuple[dict[str, Any], dict[str, str]]:
     """
     What was filled in, as the label's details, and what is wrong, by the field's key.
 
@@ -72,7 +74,7 @@ def read_details(domain: Domain, form: Mapping[str, str]) -> tuple[dict[str, Any
                 given[name] = _typed(text, column)
             except ValueError as error:
                 wrong[f"{PREFIX}{name}"] = str(error)
-    details, misfits = hold_to_contract(domain, given)
+    details, misfits = hold_to_contract(domain, given, pseudonym_key=pseudonym_key)
     told = {f"{PREFIX}{name}": f"Expected {expected}, found {found}." for name, (expected, found) in misfits.items()}
     return details, {**told, **wrong}
 

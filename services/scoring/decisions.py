@@ -19,6 +19,7 @@ from riskloom.errors import LedgerError
 from riskloom.ledger import Outbox
 from riskloom.lifecycle.active import NOTHING, Judgement
 from riskloom.policy import Basis, Change, Choice, CostPolicy, Exploration, Releases, Said
+from riskloom.pseudonyms import Pseudonyms
 from riskloom.rules import Facts
 from services.scoring.champions import Champion, Champions
 from services.scoring.features import Freshness, GuardedFeatures, Reading
@@ -113,6 +114,7 @@ class Decider:
         features: Its online features.
         backend: Computes the features of the request.
         outbox: Where decisions are kept.
+        pseudonyms: Of whom events are about.
         secret: Of the draw of releases.
         clock: The time, timezone-aware.
         ticks: Seconds that only go forward, for latency.
@@ -128,6 +130,7 @@ class Decider:
         features: GuardedFeatures,
         backend: Backend,
         outbox: Outbox,
+        pseudonyms: Pseudonyms,
         secret: bytes,
         clock: Callable[[], datetime],
         ticks: Callable[[], float],
@@ -141,6 +144,7 @@ class Decider:
         self._features = features
         self._backend = backend
         self._outbox = outbox
+        self._pseudonyms = pseudonyms
         self._clock = clock
         self._ticks = ticks
         self._new_id = new_id
@@ -157,7 +161,8 @@ class Decider:
         """
         started = self._ticks()
         champion = self._champion()
-        event = {**event, **self._domain.event_table.joined_values(event)}
+        event = self._pseudonyms.replace(event)  # before anything is computed, kept or answered
+        event |= self._domain.event_table.joined_values(event)
         reading = await self._features.decide(event, champion.views, now=self._clock())
         scored = self._score({**event, STAMPED: reading.at}, reading, champion)
         is_trusted = scored.score is not None and (reading.is_reachable or not champion.views)

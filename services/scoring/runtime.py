@@ -12,6 +12,7 @@ import structlog
 
 from riskloom.catalog import Domain
 from riskloom.ledger import Outbox
+from riskloom.pseudonyms import Pseudonyms
 from services.memory import settle_memory
 from services.scoring.champions import Champions
 from services.scoring.decisions import Decider
@@ -38,6 +39,7 @@ class Runtime:
         decisions: The folder decisions are kept in.
         keys: The file with the API keys.
         release_secret: Reads the secret of the draw of releases; called once, when the service begins to run.
+        pseudonym_key: Reads the key of the pseudonyms, likewise.
         clock: The time, timezone-aware.
         ticks: Seconds that only go forward.
         new_id: A name for a decision, never the same twice.
@@ -51,6 +53,7 @@ class Runtime:
         decisions: Path,
         keys: Path,
         release_secret: Callable[[], bytes],
+        pseudonym_key: Callable[[], bytes],
         clock: Callable[[], datetime],
         ticks: Callable[[], float],
         new_id: Callable[[], str],
@@ -72,6 +75,7 @@ class Runtime:
         self.deciders: dict[str, Decider] = {}
         self._backend = backend
         self._release_secret = release_secret
+        self._pseudonym_key = pseudonym_key
         self._new_id = new_id
         self._rules = RulesInService(
             domains,
@@ -108,10 +112,10 @@ class Runtime:
         Nothing is waited for: the process answers that it is alive at once, and that it is ready when it is.
 
         Raises:
-            ConfigError: The secret of releases cannot be trusted.
+            ConfigError: The secret of releases, or the key of pseudonyms, cannot be trusted.
         """
-        secret = self._release_secret()
-        self.deciders = {name: self._decider(domain, secret) for name, domain in self.domains.items()}
+        secret, key = self._release_secret(), self._pseudonym_key()
+        self.deciders = {name: self._decider(domain, secret, key) for name, domain in self.domains.items()}
         self.gate.refresh()
         background = asyncio.create_task(self._stay_current())
         try:
@@ -123,7 +127,7 @@ class Runtime:
                 features.close()
             self._outbox.close()
 
-    def _decider(self, domain: Domain, secret: bytes) -> Decider:
+    def _decider(self, domain: Domain, secret: bytes, key: bytes) -> Decider:
         return Decider(
             domain,
             champions=self._champions,
@@ -131,6 +135,7 @@ class Runtime:
             features=self._features[domain.name],
             backend=self._backend,
             outbox=self._outbox,
+            pseudonyms=Pseudonyms(domain.event_table, key),
             secret=secret,
             clock=self._clock,
             ticks=self.ticks,

@@ -65,11 +65,13 @@ def _json_schema(column: Column) -> dict[str, object]:
     }
     schema: dict[str, object] = {"description": column.description}
     if kind == "string":
-        schema |= {"type": "string", "minLength": 0 if column.nullable else 1, "maxLength": column.max_length}
+        schema |= {"type": "string", "minLength": 0 if column.nullable else 1, "maxLength": column.longest_given}
         if column.allowed is not None:
             schema["enum"] = [*column.allowed]
         if column.pattern is not None:
             schema["pattern"] = f"^(?:{column.pattern})$"
+        if column.pseudonym is not None:
+            schema["description"] = f"{column.description} Only a keyed pseudonym of it is kept."
     elif kind == "decimal":
         schema["anyOf"] = [{"type": "number", **bounds}, {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}]
         schema["description"] = f"{column.description} Exact, {column.type}."

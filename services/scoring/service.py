@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from riskloom.catalog import load_catalog
 from riskloom.features import StoreLocation
 from riskloom.keyfile import ensure_key
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.registry import ModelStore
 from riskloom.settings import Settings, load_settings
 from services.scoring.app import create_app
@@ -60,6 +61,7 @@ def build_app(settings: Settings) -> Starlette:
         decisions=settings.decisions,
         keys=settings.api_keys,
         release_secret=lambda: ensure_key(settings.release_secret, purpose="releases"),
+        pseudonym_key=lambda: ensure_pseudonym_key(settings.keys),
         clock=now,
         ticks=time.perf_counter,
         new_id=lambda: str(uuid.uuid4()),

@@ -10,12 +10,23 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from riskloom.ledger.database import writing
+from riskloom.ledger.schema import Decision
+from riskloom.lifecycle.members import concealed_column, member_of
+from riskloom.pseudonyms import Pseudonyms
 from riskloom.rules import load_lists
 from services.api.calls import PREFIX
 from services.api.guard import MAX_BYTES
 from tests.api.world import DOMAINS, FIRST, LISTED, NOW, PER_DOMAIN, World, cases, fitting_details, source
 
 CASES = f"{PREFIX}/domains/{FIRST.name}/cases"
+#: A domain whose entities are people, and a list of such.
+PEOPLE, PEOPLE_LIST = next(
+    (domain, name)
+    for domain in DOMAINS.values()
+    for name in load_lists(domain)
+    if domain.subject.group in domain.event_table.pseudonyms and concealed_column(domain, name)
+)
 
 
 def posted(world: World, content: bytes, path: str = "rules/check", **headers: str) -> Any:
@@ -111,6 +122,27 @@ def test_lists_are_filtered(world: World) -> None:
     then = {"as_of": before.isoformat()}
     assert world.ask("list_labels", query=then).json()["items"] == []
     assert world.ask("list_labels", query={"as_of": world.now.isoformat()}).json()["items"] == labels
+
+
+def test_people_are_asked_for_by_what_their_source_calls_them(world: World) -> None:
+    """Decisions of an entity, and members of a list: the ledger has pseudonyms of them, and so has the answer."""
+    who, controls = "anna@example.com", world.api.controls
+    kept = Pseudonyms(PEOPLE.event_table, controls.pseudonym_key).of(PEOPLE.subject.group, who)
+    world.fill(PEOPLE)
+    rights = ("decisions:read", "lists:read", "lists:write")
+    world.give("ana", *(f"{right}:{PEOPLE.name}" for right in rights))
+    asked: dict[str, Any] = {"by": "ana", "domain": PEOPLE.name}
+    with writing(controls.engine) as session:
+        session.get_one(Decision, f"{PEOPLE.name}-3").entity = kept
+    for name in (who, kept):
+        (row,) = world.ask("list_decisions", query={"entity": name}, **asked).json()["items"]
+        assert row["entity"] == kept
+    world.ask("open_list", {"name": PEOPLE_LIST, "kind": "watch", "owner": "a", "reason": "b"}, **asked)
+    member = member_of(PEOPLE, PEOPLE_LIST, who, pseudonym_key=controls.pseudonym_key)
+    added = world.ask("add_member", {"value": who, "reason": "seen"}, list_name=PEOPLE_LIST, **asked)
+    assert added.json()["value"] == member != who
+    gone = world.ask("remove_member", {"value": who, "reason": "a mistake"}, list_name=PEOPLE_LIST, **asked)
+    assert gone.json()["value"] == member
 
 
 def test_the_audit_is_asked_for_one_object(world: World) -> None:

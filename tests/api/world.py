@@ -24,6 +24,7 @@ from riskloom.ledger.schema import Alert, Decision
 from riskloom.ledger.triage import triage
 from riskloom.lifecycle.assignment import ensure_assignment_key
 from riskloom.lifecycle.publishing import Controls
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.registry import ModelStore, ensure_signing_key
 from riskloom.rules import load_lists, schema_of
 from services.api.app import create_api
@@ -131,6 +132,7 @@ def world_over(engine: Engine, home: Path) -> World:
         folder=home / "rules",
         signing_key=ensure_signing_key(home / "keys"),
         assignment_key=ensure_assignment_key(home / "keys"),
+        pseudonym_key=ensure_pseudonym_key(home / "keys"),
         clock=clock,
     )
     path = home / "keys" / "api_keys.json"

@@ -147,6 +147,18 @@ def test_watches_that_do_not_fit_are_mistakes(domains: Path, edit: Edit) -> None
     assert "watch.entity: expected each entity once" in found["watch.entity"]
 
 
+def test_one_person_has_one_pseudonym(domains: Path, edit: Edit) -> None:
+    """A column of one name has one prefix in all tables, or its rows would not join; a subject's key has none."""
+    edit("tables/accounts__logins.toml", 'pseudonym = "c-"', 'pseudonym = "x-"')
+    edit("domain.toml", 'key = "transaction_id"', 'key = "customer_id"')
+    found = mistakes_of(domains)
+    assert (
+        "tables.accounts__logins.columns.customer_id.pseudonym: expected 'c-' as in accounts__customers, found 'x-'"
+        in found["tables.accounts__logins.columns.customer_id.pseudonym"]
+    )
+    assert "none: it is the key of what is scored" in found["tables.accounts__customers.columns.customer_id.pseudonym"]
+
+
 @pytest.mark.parametrize("text", ["", "name = ", "\x00"])
 def test_a_file_that_is_no_toml_is_named(domains: Path, text: str) -> None:
     """An empty or broken file is reported as such, and does not hide the mistakes of other files."""

@@ -37,6 +37,7 @@ def test_it_fills_every_table_and_keeps_every_contract(domain: Domain, simulated
             landing=tmp_path / "landing",
             quarantine=tmp_path / "quarantine",
             observed_at=PLAN.end + timedelta(days=400),
+            pseudonym_key=b"k" * 32,
         )
         assert report.landed > 0, table
         assert (report.quarantined, report.duplicates) == (0, 0), table

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from riskloom.ledger.database import reading
 from riskloom.lifecycle.lists import list_members
+from riskloom.lifecycle.members import concealed_column, member_of
 from riskloom.rules import load_lists
 from tests.console.world import DOMAINS, Answer, World, forms, send
 from tests.console.writing import FIRST, done
@@ -107,3 +108,31 @@ def test_a_list_that_nobody_declares_is_not_there(world: World) -> None:
         csrf = forms(client.get(PAGE).text)["/logout"]["csrf"]
         answer = client.post(f"/lists/{FIRST}/nobody_s/add", data={"csrf": csrf, "value": "m", "reason": "x"})
         assert answer.status_code == 404
+
+
+def test_people_are_listed_by_their_pseudonyms(world: World) -> None:
+    """Whoever types what the source calls them adds, finds and removes the member that events will meet."""
+    domain, name = next(
+        (domain, name) for domain in DOMAINS.values() for name in load_lists(domain) if concealed_column(domain, name)
+    )
+    page, who = f"/lists/{domain.name}/{name}", "anna@example.com"
+    kept = member_of(domain, name, who, pseudonym_key=world.console.controls.pseudonym_key)
+
+    def members_now() -> list[str]:
+        with reading(world.engine) as session:
+            return [entry.value for entry in list_members(session, domain.name, name, at=world.clock.now)]
+
+    with world.visitor("lea") as client:
+        csrf = forms(client.get(page).text)["/logout"]["csrf"]
+        for step_name, typed in (("open", {"kind": "watch", "owner": "a team"}), ("add", {"value": who})):
+            send(client, "POST", f"{page}/{step_name}", {"csrf": csrf, "reason": "incident 7", **typed})
+        assert members_now() == [kept] != [who]
+        for asked in (who, kept):
+            shown = client.get(page, params={"value": asked}).text
+            assert "incident 7" in shown
+            assert kept in shown
+            assert who not in shown
+        again = send(client, "POST", f"{page}/add", {"csrf": csrf, "reason": "again", "value": kept})
+        assert "found it there" in again.text, "the pseudonym is the same member"
+        send(client, "POST", f"{page}/remove", {"csrf": csrf, "reason": "a mistake", "value": who})
+        assert members_now() == []

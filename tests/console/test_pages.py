@@ -8,7 +8,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from riskloom.ledger.database import writing
 from riskloom.ledger.queries import DayCount
+from riskloom.ledger.schema import Decision
+from riskloom.pseudonyms import Pseudonyms
 from riskloom.rules.declaration import ScenarioDeclaration
 from services.console.charts import HEIGHT, outcome_chart
 from services.console.models import render_card
@@ -95,6 +98,22 @@ def test_what_is_looked_for_is_found(world: World) -> None:
             assert path in client.get("/find", params={"q": wanted}).headers["location"]
         assert client.get("/find", params={"q": "<nobody>"}).status_code == 404
         assert "&lt;nobody&gt;" in client.get("/find", params={"q": "<nobody>"}).text
+
+
+def test_an_entity_is_found_by_what_its_source_calls_it(world: World) -> None:
+    """The ledger has its pseudonym; the address that people are led to has it as well, and not the name."""
+    domain = next(one for one in DOMAINS.values() if one.subject.group in one.event_table.pseudonyms)
+    who, pseudonyms = "anna@example.com", Pseudonyms(domain.event_table, world.console.controls.pseudonym_key)
+    kept = pseudonyms.of(domain.subject.group, who)
+    with writing(world.engine) as session:
+        session.get_one(Decision, f"{domain.name}-3").entity = kept
+    with world.visitor("ana") as client:
+        address = client.get("/find", params={"q": who}).headers["location"]
+        assert address == f"/decisions?domain={domain.name}&entity={kept}"
+        for asked in (who, kept):
+            page = client.get("/decisions", params={"domain": domain.name, "entity": asked}).text
+            assert f"/decisions/{domain.name}-3" in page
+            assert who not in page
 
 
 def test_further_rows_come_alone(world: World) -> None:

@@ -30,6 +30,7 @@ from riskloom.ledger.triage import triage
 from riskloom.ledger.users import add_user
 from riskloom.lifecycle.assignment import ensure_assignment_key
 from riskloom.lifecycle.publishing import Controls
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.registry import ModelStore, ensure_signing_key
 from riskloom.settings import Settings, environment
 from services.console.app import create_app
@@ -95,7 +96,9 @@ def world_over(engine: Engine, home: Path) -> World:
     clock, numbers = Clock(), itertools.count(1)
     keys, folder = home / "keys", home / "rules"
     trail = AuditTrail(ensure_audit_key(keys), home / "audit" / "anchor.json")
-    controls = Controls(engine, trail, folder, ensure_signing_key(keys), ensure_assignment_key(keys), clock)
+    controls = Controls(
+        engine, trail, folder, ensure_signing_key(keys), ensure_assignment_key(keys), ensure_pseudonym_key(keys), clock
+    )
     runner = CommandRunner([str(PROGRAM)], environment(Settings(home=home)))
     prefix = secrets.token_hex(4)
     console = Console(
@@ -170,7 +173,7 @@ def decision(domain: Domain, number: int, random: np.random.Generator) -> Row:
         for nth, name in enumerate(names[:3])
     ]  # fmt: skip
     at = NOW - timedelta(minutes=37 * number)
-    entity = f"{domain.subject.group[:1]}-{number % ENTITIES}"
+    entity = entity_of(domain, number % ENTITIES)
     subject = f"{domain.subject.entity}-{number}"
     event = {domain.subject.key: subject, domain.subject.group: entity, domain.subject.amount: f"{score * 900:.2f}"}
     record = {
@@ -193,6 +196,12 @@ def decision(domain: Domain, number: int, random: np.random.Generator) -> Row:
         "event": event,
     }
     return decision_row(json.dumps(record).encode(), domain.name)
+
+
+def entity_of(domain: Domain, number: int) -> str:
+    """What the scoring service keeps of an entity: in the form of a pseudonym where the column identifies somebody."""
+    prefix = domain.event_table.pseudonyms.get(domain.subject.group)
+    return f"{domain.subject.group[:1]}-{number}" if prefix is None else f"{prefix}{number:032x}"
 
 
 def _fill(engine: Engine, domain: Domain, count: int) -> None:

@@ -14,7 +14,7 @@ from riskloom.catalog import Domain, load_catalog
 from riskloom.cli import build_app
 from riskloom.cli.monitoring import ALARM
 from riskloom.features import dbt
-from riskloom.ingest import SimulationPlan, ingest_files, watermark, write_simulation
+from riskloom.ingest import SimulationPlan, ensure_pseudonym_key, ingest_files, watermark, write_simulation
 from riskloom.ledger.database import writing
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.labels import state_label
@@ -61,6 +61,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, domain: Domain) -> Settings:
             landing=settings.landing,
             quarantine=settings.quarantine,
             observed_at=plan.end,
+            pseudonym_key=ensure_pseudonym_key(settings.keys),
         )
     state_verdict(settings, domain, at=plan.end)
     dbt.parse(dbt_project(settings))

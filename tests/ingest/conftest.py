@@ -67,6 +67,19 @@ SENSORS = TableContract.model_validate(
         },
     }
 )
+VISITS = TableContract.model_validate(
+    {
+        "name": "lab__visits",
+        "description": "Visits, and by whom.",
+        "key": ("visit_id",),
+        "columns": {
+            "visit_id": {"type": "string", "description": "The visit."},
+            "person_id": {"type": "string", "description": "Whoever came.", "pseudonym": "p-", "max_length": 64},
+            "guide_id": {"type": "string", "description": "Whoever led.", "pseudonym": "g-", "nullable": True},
+            **TIMES,
+        },
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -141,7 +154,7 @@ class Laboratory:
 def laboratory(tmp_path: Path) -> Laboratory:
     """An empty laboratory."""
     domain = next(iter(load_catalog().values()))
-    tables = {**domain.tables, READINGS.name: READINGS, SENSORS.name: SENSORS, PAIRS.name: PAIRS}
+    tables = {**domain.tables, READINGS.name: READINGS, SENSORS.name: SENSORS, PAIRS.name: PAIRS, VISITS.name: VISITS}
     return Laboratory(domain.model_copy(update={"tables": tables}), tmp_path / "home")
 
 

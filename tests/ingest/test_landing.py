@@ -55,6 +55,7 @@ def test_no_events_is_an_error_and_events_move_the_watermark(domain: Domain, tmp
         landing=tmp_path / "landing",
         quarantine=tmp_path / "quarantine",
         observed_at=at,
+        pseudonym_key=b"k" * 32,
     )
     after = check_landing(domain, tmp_path / "landing")
     table = after.tables[domain.subject.event_table]

@@ -49,7 +49,7 @@ def test_exported_labels_land(ledger: Engine, domain: Domain, tmp_path: Path) ->
     reports = [
         ingest_files(
             domain, table.name, [path], landing=tmp_path / "landing", quarantine=tmp_path / "quarantine",
-            observed_at=datetime(2026, 4, 1, tzinfo=UTC),
+            observed_at=datetime(2026, 4, 1, tzinfo=UTC), pseudonym_key=b"k" * 32,
         )
         for path in (file, again)
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from riskloom.lifecycle.publishing import Controls
 from riskloom.lifecycle.stages import RuleState, move
 from riskloom.lifecycle.transitions import Placement
 from riskloom.lifecycle.versions import Written, write_version
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.registry import ensure_signing_key
 from riskloom.rules import Schema
 from riskloom.rules.tree import Type
@@ -79,6 +80,7 @@ class Office:
                 folder=folder / "rules",
                 signing_key=ensure_signing_key(keys),
                 assignment_key=ensure_assignment_key(keys),
+                pseudonym_key=ensure_pseudonym_key(keys),
                 clock=clock,
             )
         )

@@ -12,6 +12,7 @@ from riskloom.cli import build_app
 from riskloom.errors import CatalogError
 from riskloom.features import load_views
 from riskloom.rules import Schema, load_lists, load_rules, parse_rule, parse_scenario, schema_of
+from riskloom.rules.book import LISTS
 from riskloom.rules.functions import FUNCTIONS
 from riskloom.settings import PROJECT_ROOT
 from tests.rules.conftest import CATALOG
@@ -33,10 +34,11 @@ def documented(manifest: Path) -> tuple[Path, Schema]:
     return domain.folder, schema_of(domain, features, load_lists(domain))
 
 
-def test_its_rule_and_scenario_can_be_used(documented: tuple[Path, Schema]) -> None:
-    """The rule's examples hold, and the scenario's rules are those of the domain."""
+def test_its_rule_list_and_scenario_can_be_used(documented: tuple[Path, Schema]) -> None:
+    """The rule's examples hold, the domain declares such a list, and the scenario's rules are those of the domain."""
     folder, schema = documented
-    rule, scenario = blocks("yaml")
+    rule, declared, scenario = blocks("yaml")
+    assert declared in (folder / LISTS).read_text(encoding="utf-8")
     assert parse_rule(rule, file="a.yml", schema=schema).id in DOCUMENT.read_text(encoding="utf-8")
     rules = {name: rule.declaration for name, rule in load_rules(folder, schema).rules.items()}
     assert parse_scenario(scenario, file="b.yml", schema=schema, rules=rules).declaration.rules.keys() <= rules.keys()
@@ -73,7 +75,7 @@ def test_its_commands_work(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> N
     explained = runner.invoke(app, line.split("#")[0].split(), catch_exceptions=False)
     assert "compares numbers" in explained.stdout
     assert "$p0 = " in explained.stdout
-    domain, scenario = line.split()[2], re.findall(r"^id: (\w+)", blocks("yaml")[1])[0]
+    domain, scenario = line.split()[2], re.findall(r"^id: (\w+)", blocks("yaml")[-1])[0]
     added = runner.invoke(app, ["rules", "explain", domain, scenario], catch_exceptions=False)
     assert "alert from 40 points" in added.stdout
     assert "$p0 = " in added.stdout

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from riskloom.catalog import Domain
-from riskloom.rules import RuleBook, Schema, facts_of, read_condition, reasons, render
-from riskloom.rules.tree import lists_of
+from riskloom.rules import RuleBook, Schema, declared_lists, facts_of, read_condition, reasons, render
+from riskloom.rules.tree import Field, InList, lists_of, walk
 
 
 def test_every_domain_has_rules_whose_examples_hold(book: RuleBook) -> None:
@@ -43,6 +43,15 @@ def test_every_list_is_asked(domain: Domain, book: RuleBook, schema: Schema) -> 
     """A declared list that no rule asks would be filled for nothing."""
     asked = {name for rule in book.rules.values() for name in lists_of(rule.condition)}
     assert asked == set(schema.lists), domain.name
+
+
+def test_lists_that_are_asked_about_people_say_so(domain: Domain, book: RuleBook) -> None:
+    """Otherwise members were kept as they are typed, and would meet no event's pseudonym."""
+    lists, people = declared_lists(domain), domain.event_table.pseudonyms
+    asked = (node for rule in book.rules.values() for node in walk(rule.condition) if isinstance(node, InList))
+    for node in asked:
+        if isinstance(node.item, Field) and node.item.name.removeprefix("event.") in people:
+            assert f"event.{lists[node.list_name].of}" == node.item.name, node.list_name
 
 
 def test_every_rule_with_points_is_in_a_scenario(book: RuleBook) -> None:

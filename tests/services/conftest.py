@@ -26,7 +26,7 @@ from services.scoring.ports import Backend
 from services.scoring.runtime import Runtime
 from services.scoring.schema import example
 from tests.conftest import free_port, wait_for_port
-from tests.services.world import RELEASE_SECRET, build_home, standard_keys, store_location
+from tests.services.world import PSEUDONYM_KEY, RELEASE_SECRET, build_home, standard_keys, store_location
 
 DOMAINS = load_catalog()
 
@@ -93,6 +93,7 @@ def in_process(
         decisions=world.settings.decisions,
         keys=world.settings.api_keys,
         release_secret=lambda: RELEASE_SECRET,
+        pseudonym_key=lambda: PSEUDONYM_KEY,
         clock=clock or (lambda: world.now),
         ticks=time.perf_counter,
         new_id=lambda: f"decision-{next(ids)}",

@@ -13,7 +13,9 @@ from riskloom.cli import build_app
 from riskloom.errors import LedgerError, NotInLedgerError
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.schema import AuditEvent, Case, Decision
+from riskloom.settings import PROJECT_ROOT
 from riskloom.wiring import ledger_engine
+from tests.documents import prompted_commands
 from tests.services.conftest import DOMAINS, World, event, in_process
 from tests.services.world import CALM, FLAGGED
 
@@ -59,6 +61,21 @@ def test_every_decision_comes_out_the_same(decided: World) -> None:
         )
     with pytest.raises(NotInLedgerError):
         run("replay", "nobody's")
+
+
+def test_the_documented_commands_do_what_the_page_says(decided: World) -> None:
+    """Each as it stands there, in its order, about a decision of the domain that they name."""
+    commands = prompted_commands(PROJECT_ROOT / "docs" / "ledger.md")
+    with reading(ledger_engine(decided.settings)) as session:
+        (decision, *_) = session.scalars(select(Decision.decision_id))
+    said = {" ".join(each[:2]): run(*(decision if word == "DECISION" else word for word in each)) for each in commands}
+    assert {code for code, _ in said.values()} == {0}, said
+    named = next(each[-1] for each in commands if each[:2] == ["ledger", "triage"])
+    assert said["ledger triage"][1].endswith("alerts are in 1 cases\n")
+    assert f"{named}: 0 decisions wait; 0 alerts without a case\n" in said["ledger status"][1]
+    assert said["ledger labels"][1].startswith("0 labels landed")
+    assert said["replay DECISION"][1].startswith("same: ")
+    assert "as they were written" in said["audit verify"][1]
 
 
 def test_what_was_changed_afterwards_comes_out_otherwise(decided: World) -> None:

@@ -26,14 +26,15 @@ from riskloom.registry import ensure_signing_key
 from riskloom.rules import load_lists
 from tests.services.conftest import World, event, in_process, wait_until
 from tests.services.test_scoring import scrape
-from tests.services.world import CALM, FLAGGED
+from tests.services.world import CALM, FLAGGED, concealed
 
 KEY = "00" * 32
 
 
 def rule(domain: Domain, name: str, effect: str, *, when: str = "", stage: Any = "live", **more: Any) -> PublishedRule:
     """A rule that hits every event, or those of its condition."""
-    column = f"event.{domain.subject.key}"
+    key, group = domain.subject.key, domain.subject.group
+    who = concealed(domain, group, "s-1")
     text = f"""\
 id: {name}
 title: A rule of a test
@@ -41,16 +42,16 @@ description: It does what the test needs, and no more.
 severity: low
 abuse_vector: card_testing
 owner: tests
-when: {when or f"not is_missing({column})"}
+when: {when or f"not is_missing(event.{key})"}
 {effect}
 max_share: {more.pop("max_share", 1)}
 false_positives: [Everybody.]
 examples:
   positive:
     - name: any
-      event: {{{domain.subject.key}: s-1, {domain.subject.group}: s-1}}
+      event: {{{key}: s-1, {group}: {who}}}
       score: 0.9
-      lists: {{{", ".join(f"{each}: [s-1]" for each in load_lists(domain))}}}
+      lists: {{{", ".join(f"{each}: [{who}]" for each in load_lists(domain))}}}
   negative: [{{name: nothing is known}}]
 """
     return PublishedRule(
@@ -148,15 +149,16 @@ def test_lists_and_their_ends_come_with_the_rules(world: World, domain: Domain) 
     """A member that has expired at the decision does not count, without anything being published anew."""
     name, hardest = next(iter(load_lists(domain))), domain.outcome[-1].name
     end = world.now + timedelta(minutes=1)
-    members = {name: (PublishedMember(value="listed-1", added_at=world.now, expires_at=end),)}
+    listed = concealed(domain, domain.subject.group, "listed-1")
+    members = {name: (PublishedMember(value=listed, added_at=world.now, expires_at=end),)}
     when = f"event.{domain.subject.group} in list.{name}"
     publish(world, domain, rule(domain, "listed", f"outcome: {{force: {hardest}}}", when=when), lists=members)
     moment = [world.now]
     with scoring(world, domain, clock=lambda: moment[0]) as (_, score):
-        listed, other = score("listed-1"), score("other-1")
+        found, other = score("listed-1"), score("other-1")
         moment[0] = end
         expired = score("listed-1", "another-event")
-    assert (listed["outcome"], [hit["rule"] for hit in listed["rules_hit"]]) == (hardest, ["listed"])
+    assert (found["outcome"], [hit["rule"] for hit in found["rules_hit"]]) == (hardest, ["listed"])
     assert other["outcome"] == without_rules(domain, other)
     assert (other["rules_hit"], expired["rules_hit"]) == ([], [])
 

@@ -20,7 +20,7 @@ from riskloom.wiring import ledger_engine
 from tests.services.conftest import World, wait_until
 from tests.services.test_rules import KEY, rule, scoring, without_rules
 from tests.services.test_scoring import scrape
-from tests.services.world import CALM
+from tests.services.world import CALM, concealed
 
 
 def scenario(domain: Domain, *, stage: Any = "live", max_share: float = 1, step: int = 2) -> PublishedRule:
@@ -41,7 +41,8 @@ interdiction: {{from: 45, force: {domain.outcome[-1].name}}}
 
 def signs(domain: Domain, *, second: Any = "live") -> tuple[PublishedRule, PublishedRule]:
     """Everybody has the first; the second has who is called so."""
-    is_second = f'event.{domain.subject.group} == "s-1"'
+    group = domain.subject.group
+    is_second = f'event.{group} == "{concealed(domain, group, "s-1")}"'
     return (
         rule(domain, "first_sign", "score: 30"),
         rule(domain, "second_sign", "score: 30", when=is_second, stage=second),

@@ -18,9 +18,20 @@ from riskloom.features import EntryLog, OnlineFeatures, open_live
 from riskloom.features.live import decided_stream
 from riskloom.ledger import read_decisions
 from riskloom.policy import CostPolicy, Releases, policy_version
+from riskloom.pseudonyms import Pseudonyms
 from riskloom.registry import ModelStore, load_model
 from tests.services.conftest import World, event, in_process, real_backend
-from tests.services.world import CALM, FLAGGED, RELEASE_SECRET, decisive, plan_of, store_location, views_of
+from tests.services.world import (
+    CALM,
+    FLAGGED,
+    PSEUDONYM_KEY,
+    RELEASE_SECRET,
+    concealed,
+    decisive,
+    plan_of,
+    store_location,
+    views_of,
+)
 
 Score = Callable[[str], dict[str, Any]]
 
@@ -114,7 +125,9 @@ def test_score_is_the_models(world: World, domain: Domain) -> None:
     live = open_live(domain, store_location(settings), EntryLog(settings.entries), lambda: world.now)
     views = views_of(settings, domain)
     online = OnlineFeatures.open(store_location(settings), views, live)
-    before = online.read({view.join_key: FLAGGED for view in views}, now=world.now).values
+    before = online.read(
+        {view.join_key: concealed(domain, view.join_key, FLAGGED) for view in views}, now=world.now
+    ).values
     values = dict.fromkeys(domain.request_features, math.nan) | before
     model = load_model(ModelStore(settings.bentoml_home, settings.keys), domain.name, "1")
     matrix = np.array([[values[name] for name in model.manifest.feature_names]])
@@ -201,7 +214,8 @@ def test_answered_decision_is_in_the_ledger(world: World, domain: Domain) -> Non
     assert kept["domain"] == domain.name
     assert kept["latency_ms"] > 0
     assert kept["event"][domain.subject.amount] == "1234.10"
-    whole = {**sent, **domain.event_table.joined_values(sent), "effective_at": kept["event"]["effective_at"]}
+    whole = Pseudonyms(domain.event_table, PSEUDONYM_KEY).replace(sent)
+    whole |= {**domain.event_table.joined_values(whole), "effective_at": kept["event"]["effective_at"]}
     assert kept["event"] == {name: whole[name] for name in kept["event"]}
     model = load_model(ModelStore(world.settings.bentoml_home, world.settings.keys), domain.name, "1")
     row = [

@@ -13,6 +13,7 @@ from riskloom.catalog import Domain
 from riskloom.features import FeatureView, StoreLocation, apply, load_views, open_store
 from riskloom.features.dbt import DbtProject, parse
 from riskloom.features.live import decided_stream, open_state, to_us
+from riskloom.pseudonyms import KEY_FILE, Pseudonyms
 from riskloom.registry import (
     Calibration,
     FeatureSpec,
@@ -34,6 +35,7 @@ CALM, FLAGGED = "calm-1", "flagged-1"
 EDGE = 0.5
 #: Draws none of the subjects that the tests score.
 RELEASE_SECRET = b"tests".ljust(32, b".")
+PSEUDONYM_KEY = b"pseudonyms of tests".ljust(32, b".")
 _ROWS = 600
 
 
@@ -50,8 +52,9 @@ def build_home(settings: Settings, domains: dict[str, Domain], *, now: datetime)
         )
     )
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings.release_secret.write_bytes(RELEASE_SECRET)
-    settings.release_secret.chmod(0o600)
+    for path, key in ((settings.release_secret, RELEASE_SECRET), (settings.keys / KEY_FILE, PSEUDONYM_KEY)):
+        path.write_bytes(key)
+        path.chmod(0o600)
     for domain in domains.values():
         views = views_of(settings, domain)
         put_online(settings, domain, views, now=now)
@@ -82,11 +85,17 @@ def put_online(settings: Settings, domain: Domain, views: tuple[FeatureView, ...
     mark_bootstrapped(plan, state, to_us(now - timedelta(days=1)))
     feature = decisive(settings, domain)
     stream = plan.stream(feature.stream)
-    seed = {stream.event_id: "seed", **dict.fromkeys(stream.fields), **dict.fromkeys(stream.entities, FLAGGED)}
+    named = {name: concealed(domain, name, FLAGGED) for name in stream.entities}
+    seed = {stream.event_id: "seed", **dict.fromkeys(stream.fields), **named}
     seen = to_us(now - timedelta(minutes=30))
     engine = WindowEngine(plan, state, lambda: seen)
     engine.observe(stream.name, seed, effective_us=seen, scored=False)
     state.close()
+
+
+def concealed(domain: Domain, column: str, text: str) -> str:
+    """What the service keeps of a text in a column of the event."""
+    return Pseudonyms(domain.event_table, PSEUDONYM_KEY).of(column, text)
 
 
 def store_location(settings: Settings) -> StoreLocation:

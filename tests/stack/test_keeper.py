@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,25 @@ def test_a_ledger_that_is_gone_is_waited_for(home: Settings, caplog: pytest.LogC
         assert gauge(text, "riskloom_ledger_lag_seconds", DOMAIN.name) == 0
     assert "1 decisions shipped, 0 lines skipped" in said
     assert f"{DOMAIN.name}: 1 alerts are in 1 cases" in said
+
+
+@pytest.mark.slow
+def test_a_ledger_that_is_locked_is_waited_for(home: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody writes for longer than anybody waits: it says so, shows how far behind it is, and goes on afterwards."""
+    with working(home, []) as keeper, closing(sqlite3.connect(home.ledger, isolation_level=None)) as other:
+        metrics = metrics_of(keeper, lambda: datetime.now(UTC))
+        decide(home, 0)
+        wait_until(lambda: counted(home) == (1, 1))
+        other.execute("BEGIN IMMEDIATE")
+        decide(home, 1, decided_at=(datetime.now(UTC) - timedelta(minutes=5)).isoformat())
+        wait_until(lambda: "ship: the ledger did not answer (OperationalError: database is locked)" in caplog.text)
+        text = generate_latest(metrics).decode()
+        assert gauge(text, "riskloom_ledger_up") == 1, "who only reads is not locked out"
+        assert gauge(text, "riskloom_ledger_unshipped_decisions", DOMAIN.name) == 1
+        assert gauge(text, "riskloom_ledger_lag_seconds", DOMAIN.name) > 300
+        other.execute("ROLLBACK")
+        wait_until(lambda: counted(home) == (2, 2))
+    assert "ship: done again, after 1 attempts that failed" in caplog.text
 
 
 def test_it_waits_for_the_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

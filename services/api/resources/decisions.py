@@ -6,10 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from riskloom.errors import NotInLedgerError
 from riskloom.ledger.queries import find_decisions, get_decision
+from riskloom.pseudonyms import Pseudonyms
 from services.api.calls import Answer, Call
 from services.api.shown import Document, Key, Listing, Moment, Nothing, PageFilter, Shown
 
@@ -18,7 +20,7 @@ class DecisionFilter(PageFilter):
     """Which decisions."""
 
     subject: Key | None = None
-    entity: Key | None = None
+    entity: Key | None = Field(default=None, description="As it is shown, or as the source calls it.")
     outcome: Key | None = None
     since: Moment | None = None
     until: Moment | None = None
@@ -63,7 +65,11 @@ class DecisionRecord(DecisionRow):
 
 def index(session: Session, call: Call, asked: DecisionFilter) -> Answer:
     """Decisions of the domain."""
-    page = find_decisions(session, call.domain.name, **dict(asked))
+    domain, wanted = call.domain, dict(asked)
+    if asked.entity is not None:
+        pseudonyms = Pseudonyms(domain.event_table, call.api.controls.pseudonym_key)
+        wanted["entity"] = pseudonyms.of(domain.subject.group, asked.entity)
+    page = find_decisions(session, domain.name, **wanted)
     return call.listing(Decisions, page, DecisionRow.model_validate)
 
 

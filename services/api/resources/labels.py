@@ -75,7 +75,7 @@ def index(session: Session, call: Call, asked: LabelFilter) -> Answer:
 def decide(desk: Desk, call: Call, asked: NewVerdict) -> Answer:
     """Close a case with what turned out to be true."""
     name = own_case(desk.session, call)
-    details, wrong = read_details(call.domain, asked.details)
+    details, wrong = read_details(call.domain, asked.details, pseudonym_key=call.api.controls.pseudonym_key)
     if wrong:
         errors = [
             FieldProblem(field=f"details.{column}"[:80], expected=expected, found=found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import ConfigDict, Field, JsonValue
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.schema import ListKind
 from riskloom.lifecycle import lists
-from riskloom.lifecycle.members import find_members, open_lists
+from riskloom.lifecycle.members import find_members, member_of, open_lists
 from riskloom.rules import load_lists
 from services.api.calls import Answer, Call
 from services.api.shown import Asked, Key, Listing, Moment, Nothing, PageFilter, Reason, Shown, Text
@@ -62,7 +63,7 @@ class NewList(Asked):
 
 
 class NewMember(Asked):
-    """A value that is put on a list; a pseudonym where it identifies a person."""
+    """A value that is put on a list; of one that identifies a person only its keyed pseudonym is kept."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_MEMBER, "expires_at": "2026-04-01T00:00:00Z"}]})
     value: Key
@@ -107,17 +108,27 @@ def open_(desk: Desk, call: Call, asked: NewList) -> Answer:
 
 def add(desk: Desk, call: Call, asked: NewMember) -> Answer:
     """Put a value on one."""
-    entry = lists.add_member(desk, call.domain.name, call.path("list_name"), entry_id=call.api.new_id(), **dict(asked))
+    entry = lists.add_member(desk, *_named(call), entry_id=call.api.new_id(), **_concealed(call, asked))
     return Answer(MemberRow.model_validate(entry), status=201)
 
 
 def expire(desk: Desk, call: Call, asked: Expiry) -> Answer:
     """Say anew when a member's time is over."""
-    entry = lists.expire_member(desk, call.domain.name, call.path("list_name"), **dict(asked))
+    entry = lists.expire_member(desk, *_named(call), **_concealed(call, asked))
     return Answer(MemberRow.model_validate(entry))
 
 
 def remove(desk: Desk, call: Call, asked: Removal) -> Answer:
     """Take a member off."""
-    entry = lists.remove_member(desk, call.domain.name, call.path("list_name"), **dict(asked))
+    entry = lists.remove_member(desk, *_named(call), **_concealed(call, asked))
     return Answer(MemberRow.model_validate(entry))
+
+
+def _named(call: Call) -> tuple[str, str]:
+    return call.domain.name, call.path("list_name")
+
+
+def _concealed(call: Call, asked: NewMember | Expiry | Removal) -> dict[str, Any]:
+    """What was asked for, with the value as the list keeps it."""
+    key = call.api.controls.pseudonym_key
+    return {**dict(asked), "value": member_of(call.domain, call.path("list_name"), asked.value, pseudonym_key=key)}

@@ -8,9 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
+from riskloom.catalog import Domain
 from riskloom.ledger.database import reading
 from riskloom.ledger.queries import find_decisions, get_decision, labels_of
 from riskloom.ledger.schema import Alert, Case, Decision
+from riskloom.pseudonyms import Pseudonyms
 from services.console.dossier import explained
 from services.console.rendering import render
 from services.console.visit import Visit
@@ -22,6 +24,8 @@ def index(visit: Visit) -> Response:
     """Decisions of a domain, newest first, of a subject, an entity or an outcome."""
     domain = visit.domain(visit.asked("domain") or next(iter(visit.console.domains)))
     wanted = {name: visit.asked(name) for name in ("subject", "entity", "outcome")}
+    if wanted["entity"] is not None:
+        wanted["entity"] = _entity(visit, domain, wanted["entity"])
     with reading(visit.console.engine) as session:
         page = find_decisions(
             session,
@@ -75,9 +79,14 @@ def _address(session: Session, visit: Visit, wanted: str) -> str | None:
         return f"/decisions/{quote(wanted)}"
     if session.get(Case, wanted) is not None:
         return f"/cases/{quote(wanted)}"
-    for domain in visit.console.domains:
-        for column in ("subject", "entity"):
-            found = select(Decision.decision_id).where(Decision.domain == domain, getattr(Decision, column) == wanted)
+    for name, domain in visit.console.domains.items():
+        for column, text in (("subject", wanted), ("entity", _entity(visit, domain, wanted))):
+            found = select(Decision.decision_id).where(Decision.domain == name, getattr(Decision, column) == text)
             if session.scalars(found.limit(1)).first() is not None:
-                return f"/decisions?domain={domain}&{column}={quote(wanted)}"
+                return f"/decisions?domain={name}&{column}={quote(text)}"
     return None
+
+
+def _entity(visit: Visit, domain: Domain, text: str) -> str:
+    """An entity as the ledger has it, of what the source calls it: people look for what stands in their own files."""
+    return Pseudonyms(domain.event_table, visit.console.controls.pseudonym_key).of(domain.subject.group, text)

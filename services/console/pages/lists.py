@@ -16,6 +16,7 @@ from riskloom.ledger.database import reading
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.schema import ListEntry, ListKind
 from riskloom.lifecycle import lists
+from riskloom.lifecycle.members import concealed_column, member_of
 from services.console.pages.problems import typed_in
 from services.console.pages.rules import may_work
 from services.console.rendering import render
@@ -122,7 +123,8 @@ def _do(visit: Visit, run: Callable[[Desk, str, str], None], *, field: str, done
 def _page(
     visit: Visit, *, status: int = 200, notice: StepNotice | None = None, wrong: Mapping[str, str] | None = None
 ) -> Response:
-    domain, name, value = visit.domain(visit.path("domain")), visit.path("name"), visit.asked("value")
+    domain, name, asked = visit.domain(visit.path("domain")), visit.path("name"), visit.asked("value")
+    value = None if asked is None else _kept(visit, asked)
     declared = visit.console.rules.of(domain).lists
     with reading(visit.console.engine) as session:
         kept = lists.get_list(session, domain.name, name)
@@ -141,6 +143,7 @@ def _page(
         present=[each for each in shown if each.state != "removed"],
         removed=[each for each in shown if each.state == "removed"],
         value=value,
+        is_concealed=concealed_column(domain, name) is not None,
         most=_MOST_ENTRIES,
         may_work=may_work(visit),
         notice=notice,
@@ -158,7 +161,13 @@ def _shown(entry: ListEntry, visit: Visit) -> ShownEntry:
 
 
 def _value(visit: Visit) -> str:
-    return visit.form.get("value", "").strip()
+    """The member that a form is about, as the list keeps it."""
+    return _kept(visit, visit.form.get("value", "").strip())
+
+
+def _kept(visit: Visit, text: str) -> str:
+    domain, key = visit.domain(visit.path("domain")), visit.console.controls.pseudonym_key
+    return member_of(domain, visit.path("name"), text, pseudonym_key=key)
 
 
 def _days(visit: Visit) -> timedelta | str | None:

@@ -114,7 +114,7 @@ def decide(visit: Visit) -> Response:
     choice, reason = visit.form.get("verdict", ""), visit.form.get("reason", "").strip()
     with reading(visit.console.engine) as session:
         domain = visit.console.domains[case_file(session, visit.path("case_id")).case.domain]
-    details, wrong = read_details(domain, visit.form)
+    details, wrong = read_details(domain, visit.form, pseudonym_key=visit.console.controls.pseudonym_key)
     if choice not in _CHOICES:
         wrong["verdict"] = "Choose what it was."
     if not reason:

@@ -50,6 +50,7 @@ class Processor:
             landing=self.home / "landing",
             quarantine=self.home / "quarantine",
             observed_at=CLOCK,
+            pseudonym_key=b"k" * 32,
         )
 
     def counts(self, *files: Path) -> tuple[int, int, int, int]:

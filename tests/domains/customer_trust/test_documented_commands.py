@@ -8,7 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from riskloom.ingest import ensure_pseudonym_key
+from riskloom.ingest.pseudonyms import pseudonym_sql
 from riskloom.settings import PROJECT_ROOT
+from riskloom.sql import Parameters
 from tests.documents import prompted_commands, run_command
 
 pytestmark = pytest.mark.usefixtures("_at_home")
@@ -25,14 +28,17 @@ def test_the_handbooks_data_is_ingested_as_documented(reference_data: Path, tmp_
     assert (chargebacks["landed"], chargebacks["quarantined"]) == (9_465, 0)
     assert chargebacks["read"] + chargebacks["skipped"] == payments["read"]
     landing = tmp_path / "home" / "landing" / "customer_trust"
+    parameters, key = Parameters(), ensure_pseudonym_key(tmp_path / "home" / "keys")
+    holder = pseudonym_sql("s.CUSTOMER_ID::TEXT", "c-", key, parameters)
     with duckdb.connect() as connection:
         connection.from_parquet(f"{landing}/payments__transactions/*.parquet").create_view("landed")
         connection.from_parquet(f"{landing}/payments__chargebacks/*.parquet").create_view("chargebacks")
         connection.from_parquet(str(source)).create_view("source")
         wrong = connection.execute(
-            """SELECT count(*) FROM landed AS l JOIN source AS s ON s.TRANSACTION_ID = l.transaction_id::BIGINT
+            f"""SELECT count(*) FROM landed AS l JOIN source AS s ON s.TRANSACTION_ID = l.transaction_id::BIGINT
             WHERE l.amount::DOUBLE <> round(s.TX_AMOUNT, 2) OR l.effective_at <> s.TX_DATETIME
-                OR l.customer_id <> s.CUSTOMER_ID::TEXT"""
+                OR l.customer_id <> {holder}""",  # noqa: S608 - the test's own query
+            parameters.values,
         ).fetchall()
         late = connection.execute(
             """SELECT DISTINCT c.observed_at - l.observed_at, s.TX_FRAUD FROM chargebacks AS c

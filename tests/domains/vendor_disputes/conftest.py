@@ -40,6 +40,7 @@ class Office:
             quarantine=self.settings.quarantine,
             observed_at=at,
             mapping=None if mapping is None else self.domain.folder / "mappings" / f"{mapping}.toml",
+            pseudonym_key=b"k" * 32,
         )
 
     def landed(self, table: str, what: str) -> tuple[Any, ...]:
