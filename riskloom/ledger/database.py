@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,11 +31,11 @@ _PRIVATE_FILE = 0o600
 _WRITES = "riskloom_writes"
 _INODE = "riskloom_inode"
 _POSTGRESQL = "postgresql"
-#: For each new SQLite connection. WAL lets readers read while one writes; NORMAL is safe with it: a power cut may take
-#: the last commits back, which the outbox then ships again, but never breaks the file.
+_BUSY_SECONDS, _BEFORE_ANOTHER = 30.0, 0.02
+#: For each new SQLite connection, once it is in WAL mode, which lets readers read while one writes. NORMAL is safe with
+#: it: a power cut may take the last commits back, which the outbox then ships again, but never breaks the file.
 _PRAGMAS = (
-    "PRAGMA busy_timeout = 30000",  # first: switching to WAL may have to wait as well
-    "PRAGMA journal_mode = WAL",
+    f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000:.0f}",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",  # KiB
@@ -101,7 +102,7 @@ def _open_sqlite(url: URL, path: Path) -> Engine:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE))
     # Not made anew by a connection: where the file is gone, that is an error and no empty ledger.
     existing = url.set(database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
-    engine = create_engine(existing, connect_args={"timeout": 30.0})
+    engine = create_engine(existing, connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "connect", partial(_note_file, path))
     event.listen(engine, "checkout", partial(_check_file, path))
@@ -123,6 +124,21 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Of several that switch a new file at once all but one are refused, and at once, whatever the busy timeout."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_BEFORE_ANOTHER)
+        else:
+            return
 
 
 def _note_file(path: Path, _connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:

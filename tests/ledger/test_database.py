@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +52,18 @@ def test_two_may_migrate_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         assert len(set(threads.map(migrate, engines))) == 1
     check_migrated(engines[0])
+
+
+def test_who_opens_a_new_ledger_waits_for_who_was_first(tmp_path: Path) -> None:
+    """SQLite does not wait where it switches a file to WAL while somebody writes: it refuses at once."""
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as first:
+        first.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(0.5, lambda: first.execute("ROLLBACK"))
+        end.start()
+        with open_database(sqlite_url(path)).connect() as connection:
+            assert connection.execute(text("pragma journal_mode")).scalar() == "wal"
+        end.join()
 
 
 def test_a_ledger_without_tables_says_what_to_run(tmp_path: Path) -> None:
