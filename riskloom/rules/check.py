@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from riskloom.contracts import PSEUDONYM_DIGITS
+from riskloom.pseudonyms import pseudonym_form
 from riskloom.rules.functions import FUNCTIONS, ORDERED, misfit
 from riskloom.rules.lexer import SyntaxMistakeError
 from riskloom.rules.schema import Schema, nearest
@@ -23,6 +26,7 @@ from riskloom.rules.tree import (
     Or,
     Position,
     Type,
+    walk,
 )
 
 _N, _T, _D = Type.NUMBER, Type.TIME, Type.DURATION
@@ -59,6 +63,7 @@ def check(tree: Node, schema: Schema) -> tuple[Node, list[SyntaxMistakeError]]:
     checked, found = checker.check(tree)
     if found not in {Type.BOOLEAN, None}:
         checker.refuse(tree.at, "a condition, true or false", f"a {found}")
+    checker.refuse_names(checked)
     return checked, sorted(checker.mistakes, key=lambda mistake: mistake.at)
 
 
@@ -88,6 +93,19 @@ def may_be_infinite(node: Node) -> bool:
             return isinstance(node, Arithmetic)
 
 
+def _compared(node: Node) -> tuple[str, tuple[Literal, ...]]:
+    """The field whose values are compared with what is written down, and that; nothing of other nodes."""
+    match node:
+        case Comparison(left=Field(name=name), right=Literal() as literal):
+            return name, (literal,)
+        case Comparison(left=Literal() as literal, right=Field(name=name)):
+            return name, (literal,)
+        case InSet(item=Field(name=name), members=members):
+            return name, members
+        case _:
+            return "", ()
+
+
 class _Checker:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -95,6 +113,19 @@ class _Checker:
 
     def refuse(self, at: Position, expected: str, found: str) -> None:
         self.mistakes.append(SyntaxMistakeError(at, expected, found))
+
+    def refuse_names(self, tree: Node) -> None:
+        """The name of somebody would stand in the rule for good and meet no event: those have pseudonyms."""
+        for node in walk(tree):
+            name, literals = _compared(node)
+            prefix = self._schema.pseudonyms.get(name)
+            if prefix is None:
+                continue
+            form = re.compile(pseudonym_form(prefix))
+            for literal in literals:
+                if not form.fullmatch(str(literal.value)):
+                    expected = f"a list, or a pseudonym ({prefix} and {PSEUDONYM_DIGITS} hexadecimal digits)"
+                    self.refuse(literal.at, expected, f"a text that no {name} is kept as")
 
     def check(self, node: Node) -> Checked:
         match node:

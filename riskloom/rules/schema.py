@@ -24,11 +24,13 @@ class Schema:
         fields: Types by full name: ``event.amount``, ``feature.payments_1d``, ``score``.
         lists: Names of the lists, to what each of them holds.
         outcomes: The domain's outcomes, mildest first.
+        pseudonyms: How the values begin of fields that identify somebody, by full name.
     """
 
     fields: Mapping[str, Type]
     lists: Mapping[str, str] = field(default_factory=dict)
     outcomes: tuple[str, ...] = ()
+    pseudonyms: Mapping[str, str] = field(default_factory=dict)
 
 
 def schema_of(domain: Domain, view_features: Iterable[str], lists: Mapping[str, str]) -> Schema:
@@ -43,7 +45,8 @@ def schema_of(domain: Domain, view_features: Iterable[str], lists: Mapping[str, 
     events = {f"{EVENT}{name}": _type(column) for name, column in domain.event_table.columns.items()}
     features = {f"{FEATURE}{name}": Type.NUMBER for name in (*view_features, *domain.request_features)}
     outcomes = tuple(outcome.name for outcome in domain.outcome)
-    return Schema({**events, **features, SCORE: Type.NUMBER}, lists, outcomes)
+    pseudonyms = {f"{EVENT}{name}": prefix for name, prefix in domain.event_table.pseudonyms.items()}
+    return Schema({**events, **features, SCORE: Type.NUMBER}, lists, outcomes, pseudonyms)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -10,6 +10,8 @@ import pytest
 from riskloom.errors import ContractError
 from riskloom.rules import ConditionError, Evaluation, Facts, Member, MemberList, read_condition
 from riskloom.rules.operations import glob
+from riskloom.rules.schema import Schema
+from riskloom.rules.tree import Type
 from tests.rules.conditions import MOMENT, SCHEMA
 
 
@@ -165,3 +167,33 @@ def test_a_value_of_another_type_is_refused_without_repeating_it() -> None:
     assert "4711" not in str(caught.value)
     with pytest.raises(ContractError, match=r"event\.effective_at: expected a time"):
         answer("hour_of_day(event.effective_at) > 3", effective_at=MOMENT.replace(tzinfo=None))
+
+
+KEPT = "p-" + "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("event.person == 'anna@example.com'", [17]),
+        ("'anna@example.com' != event.person", [1]),
+        (f"event.person in ['{KEPT}', 'anna', 'ben']", [56, 64]),
+        (f"not (event.country == 'DE' and event.person == '{KEPT}x')", [48]),
+        (f"event.person == '{KEPT}' or event.person in ['{KEPT}']", []),
+        ("event.person in list.watched or event.country == 'anna'", []),
+        ("event.person == event.country", []),
+    ],
+)
+def test_a_name_is_refused_where_pseudonyms_are_kept(text: str, places: list[int]) -> None:
+    """It would meet no event; the message says what would, and does not repeat the name."""
+    fields = {"event.person": Type.TEXT, "event.country": Type.TEXT}
+    schema = Schema(fields, {"watched": "People who are watched."}, pseudonyms={"event.person": "p-"})
+    if not places:
+        read_condition(text, schema)
+        return
+    with pytest.raises(ConditionError) as caught:
+        read_condition(text, schema)
+    assert [mistake.at.column for mistake in caught.value.mistakes] == places
+    for mistake in caught.value.mistakes:
+        assert mistake.expected == "a list, or a pseudonym (p- and 32 hexadecimal digits)"
+        assert mistake.found == "a text that no event.person is kept as"
