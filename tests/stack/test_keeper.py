@@ -172,14 +172,15 @@ def test_a_ledger_that_is_locked_is_waited_for(home: Settings, caplog: pytest.Lo
         wait_until(lambda: counted(home) == (1, 1))
         other.execute("BEGIN IMMEDIATE")
         decide(home, 1, decided_at=(datetime.now(UTC) - timedelta(minutes=5)).isoformat())
-        wait_until(lambda: "ship: the ledger did not answer (OperationalError: database is locked)" in caplog.text)
+        # by whichever of its chores met the lock first; it waits half a minute before it says so
+        wait_until(lambda: "the ledger did not answer (OperationalError: database is locked)" in caplog.text)
         text = generate_latest(metrics).decode()
         assert gauge(text, "riskloom_ledger_up") == 1, "who only reads is not locked out"
         assert gauge(text, "riskloom_ledger_unshipped_decisions", DOMAIN.name) == 1
         assert gauge(text, "riskloom_ledger_lag_seconds", DOMAIN.name) > 300
         other.execute("ROLLBACK")
         wait_until(lambda: counted(home) == (2, 2))
-    assert "ship: done again, after 1 attempts that failed" in caplog.text
+        wait_until(lambda: "done again, after" in caplog.text)
 
 
 def test_it_waits_for_the_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
