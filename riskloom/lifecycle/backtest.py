@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from riskloom.errors import FeatureError
 from riskloom.lifecycle.backtest_report import BacktestReport, DayHits, Overlap, wilson
 from riskloom.lifecycle.history import (
+    FLAGGED,
     FlaggingModel,
     History,
     compute_values,
@@ -80,7 +81,7 @@ def _count_computed(
     connection.execute(f"create temp table decisions as {query}", parameters.values)
     connection.register("computed", compute_values(connection, history, model))
     source, parameters = "decisions positional join computed", Parameters()
-    flags = [*_conditions(history, rules, parameters), *([_flag(model, parameters)] if model is not None else [])]
+    flags = [*_conditions(history, rules, parameters), *([FLAGGED] if model is not None else [])]
     hits = _fetch(connection, _hits_sql(source, flags), parameters)
     return _fetch(connection, _totals_sql(source), Parameters()) | hits
 
@@ -130,11 +131,6 @@ def _hits(tried: Tried, table: Table, parameters: Parameters) -> str:
     if isinstance(tried, CountedScenario):
         return tried.reaches_sql("alert", table, parameters)
     return to_sql(tried.condition, table, parameters)
-
-
-def _flag(model: FlaggingModel, parameters: Parameters) -> str:
-    # NaN is above every number here, and says that there is no score
-    return f"not isnan({SCORE}) and {SCORE} >= {parameters.add(model.manifest.threshold)}"
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from riskloom.catalog import Domain
 from riskloom.errors import FeatureError
 from riskloom.features import FeatureView, mart_path, request_features
+from riskloom.policy import CostPolicy
 from riskloom.rules import MemberList
 from riskloom.rules.schema import EVENT, FEATURE, SCORE
 from riskloom.sql import Parameters, listed, quoted
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+#: Whether the policy would do anything about a decision by its score.
+FLAGGED = "__is_flagged"
 _BATCH = 200_000
 _SECOND_US = 1_000_000
 
@@ -36,7 +39,7 @@ class FlaggingModel(Protocol):
 
     @property
     def manifest(self) -> Any:
-        """With ``feature_names`` and ``threshold``."""
+        """With ``feature_names`` and ``unusual_from``."""
         ...
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,13 +185,19 @@ def _within(view: FeatureView, name: str, number: int) -> str:
 
 
 def compute_values(connection: duckdb.DuckDBPyConnection, history: History, model: FlaggingModel | None) -> pa.Table:
-    """Request features and scores of the table ``decisions``, in its order; scores are NaN without a model."""
+    """
+    Request features, scores and the model's flag for the table ``decisions``, in its order.
+
+    A decision is flagged where the policy chooses another outcome than the mildest by the score alone. Without a model
+    scores are NaN, and nothing is flagged.
+    """
     import pyarrow as pa  # noqa: PLC0415
 
     reader = connection.sql("select * from decisions").to_arrow_reader(_BATCH)
     batches = [_computed_of(pa.Table.from_batches([batch]), history, model) for batch in reader]
     if not batches:
-        return pa.table({name: pa.array([], pa.float64()) for name in sorted(computed_names(history.domain))})
+        nothing = {name: pa.array([], pa.float64()) for name in sorted(computed_names(history.domain))}
+        return pa.table({**nothing, FLAGGED: pa.array([], pa.bool_())})
     return pa.concat_tables(batches)
 
 
@@ -202,10 +211,12 @@ def _computed_of(rows: pa.Table, history: History, model: FlaggingModel | None) 
     columns |= {name: _array(rows[f"{FEATURE}{name}"], "double") for view in history.views for name in view.features}
     found = {f"{FEATURE}{name}": values for name, values in request_features(domain, columns).items()}
     values = {**columns, **{name.removeprefix(FEATURE): array for name, array in found.items()}}
-    scores = np.full(rows.num_rows, np.nan)
-    if model is not None and rows.num_rows:
-        scores = model.predict(np.column_stack([values[name] for name in model.manifest.feature_names]))
-    return pa.table({**found, SCORE: scores})
+    if model is None or not rows.num_rows:
+        return pa.table({**found, SCORE: np.full(rows.num_rows, np.nan), FLAGGED: np.zeros(rows.num_rows, dtype=bool)})
+    scores = model.predict(np.column_stack([values[name] for name in model.manifest.feature_names]))
+    amounts = columns[domain.subject.amount]
+    chosen = CostPolicy(domain).choose_rows(scores, amounts, threshold=model.manifest.unusual_from)
+    return pa.table({**found, SCORE: scores, FLAGGED: np.isfinite(scores) & (chosen > 0)})
 
 
 def _array(column: pa.ChunkedArray, kind: str) -> NDArray[Any]:

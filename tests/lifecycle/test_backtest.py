@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import and_
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,7 @@ from riskloom.lifecycle.backtest_report import BacktestReport, Overlap, markdown
 from riskloom.lifecycle.history import History
 from riskloom.lifecycle.lists import add_member, open_list
 from riskloom.lifecycle.trials import backtests_of, try_version, untried_drafts
+from riskloom.policy import CostPolicy
 from riskloom.rules import (
     CountedScenario,
     Evaluation,
@@ -289,7 +291,7 @@ def test_the_model_is_asked_as_it_serves(lab: Lab) -> None:
         return float("nan") if row["count_1d"] is None else row["count_1d"] / 8
 
     model = SimpleNamespace(
-        manifest=SimpleNamespace(feature_names=("count_1d", "amount"), threshold=0.5),
+        manifest=SimpleNamespace(feature_names=("count_1d", "amount"), unusual_from=0.5),
         predict=lambda matrix: np.where(np.isnan(matrix[:, 0]), np.nan, matrix[:, 0] / 8),
     )
     tried = rule("event.amount > 300 and coalesce(score, 0.4) > 0.3")
@@ -301,6 +303,25 @@ def test_the_model_is_asked_as_it_serves(lab: Lab) -> None:
     assert overlap.both == sum(hit and score(row) >= 0.5 for row, hit, _ in found) > 0
     with pytest.raises(FeatureError, match="no champion"):
         backtest(lab.history, tried, 1)
+
+
+def test_the_models_flag_is_what_the_policy_makes_of_its_score(lab: Lab) -> None:
+    """A calibrated model has no threshold: flagged is whatever does not get the mildest outcome, by cost."""
+    model = SimpleNamespace(
+        manifest=SimpleNamespace(feature_names=("count_1d", "amount"), unusual_from=None),
+        predict=lambda matrix: np.where(np.isnan(matrix[:, 0]), np.nan, matrix[:, 0] / 8),
+    )
+    report = backtest(lab.history, rule("event.amount > 300"), 1, model=model)
+    policy = CostPolicy(lab.history.domain)
+    flagged = [
+        row["count_1d"] is not None and not policy.choose(row["count_1d"] / 8, float(row["amount"])).is_mildest
+        for row in lab.rows
+    ]
+    hits = [row["amount"] > 300 for row in lab.rows]
+    (overlap,) = report.overlaps
+    assert overlap.both == sum(map(and_, hits, flagged))
+    assert 0 < overlap.both < report.hits
+    assert overlap.only_other == sum(is_flagged and not hit for hit, is_flagged in zip(hits, flagged, strict=True))
 
 
 def test_what_cannot_be_tried_says_why(lab: Lab, tmp_path: Path) -> None:
