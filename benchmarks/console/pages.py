@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 from pydantic import SecretStr
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, literal, select
 
 from benchmarks.ledger.filled import ASSIGNEE, Filling, decision_id, fill
 from benchmarks.rows import Row
@@ -24,17 +24,20 @@ from benchmarks.serving import free_port, running
 from benchmarks.workbench import Workbench, timed
 from riskloom.catalog import load_catalog
 from riskloom.errors import LedgerError, ServiceError
+from riskloom.features import dbt
 from riskloom.ledger.audit import AuditTrail, ensure_audit_key
 from riskloom.ledger.database import open_database, reading, sqlite_url, writing
 from riskloom.ledger.desk import Desk
 from riskloom.ledger.migrations import migrate
 from riskloom.ledger.paging import encode_cursor
 from riskloom.ledger.passwords import SALT_BYTES, hash_password
-from riskloom.ledger.schema import Case, Decision
+from riskloom.ledger.schema import Case, Decision, RuleHit, RuleVersion
 from riskloom.ledger.schema.base import from_microseconds
 from riskloom.ledger.users import add_user
 from riskloom.settings import Settings
 from riskloom.stack.services import services
+from riskloom.stack.shadowing import put_in_shadow
+from riskloom.wiring import dbt_project
 from services.console.guard import CSRF_FIELD
 from services.console.routes import GRANTS
 
@@ -44,6 +47,7 @@ _TARGET_MS = 100
 _TIMES, _WARM_UP = 200, 5
 _AUDITED = 5_000
 _CSRF = re.compile(rf'name="{CSRF_FIELD}" value="([^"]+)"')
+_TENTH = "%7"  # subjects whose number ends so
 _BUSY_CASE = "/cases/c-0"
 
 Addresses = Iterator[str]
@@ -99,16 +103,46 @@ def _fill(bench: Workbench, settings: Settings, ledger: str, filling: Filling) -
     with timed() as watch:
         fill(engine, filling)
         password = _let_somebody_in(settings, engine)
+        _let_rules_look_on(settings, engine)
     bench.say(f"  filled in {watch.seconds:.0f} s")
     engine.dispose()
     return password
+
+
+def _let_rules_look_on(settings: Settings, engine: Engine) -> None:
+    """Every domain's rules and scenarios in shadow, and one decision in ten hit by each of them."""
+    dbt.parse(dbt_project(settings))
+    for domain in load_catalog().values():
+        put_in_shadow(settings, domain, by="benchmarks")
+    with writing(engine) as session:
+        for rule in session.execute(select(RuleVersion.domain, RuleVersion.rule_id, RuleVersion.version)).all():
+            told = {"rule_id": rule.rule_id, "version": rule.version, "stage": "shadow", "is_changed": False}
+            columns = ["domain", "decided_at", "decision_id", "subject", *told]
+            hit = select(
+                Decision.domain,
+                Decision.decided_at,
+                Decision.decision_id,
+                Decision.subject,
+                *(literal(value) for value in told.values()),
+            ).where(Decision.domain == rule.domain, Decision.subject.like(_TENTH))
+            session.execute(insert(RuleHit).from_select(columns, hit))
 
 
 def _pages(filling: Filling) -> dict[str, Addresses]:
     """Every page without a part in its address, and those with one by what they are about."""
     plain = [grant.path for grant in GRANTS if grant.method == "GET" and grant.roles and "{" not in grant.path]
     found = {path: itertools.repeat(path) for path in plain if path != "/find"}
-    return found | _queues(filling) | _lists(filling) | _singles(filling)
+    return found | _queues(filling) | _lists(filling) | _singles(filling) | _rules(filling)
+
+
+def _rules(filling: Filling) -> dict[str, Addresses]:
+    domain = load_catalog()[next(iter(filling.outcomes))]
+    addresses = {
+        f"a {kind[:-1]}": f"/rules/{domain.name}/{sorted((domain.folder / kind).glob('*.yml'))[0].stem}"
+        for kind in ("rules", "scenarios")
+    }
+    editor = {"the editor of a rule": f"/drafts/{domain.name}"}
+    return {name: itertools.repeat(address) for name, address in {**addresses, **editor}.items()}
 
 
 def _queues(filling: Filling) -> dict[str, Addresses]:
