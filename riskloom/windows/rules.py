@@ -1,5 +1,6 @@
 """
-What a window is, in three rules (bitemporal sawtooth windows). Reading and folding state both go by them.
+What a window is, in three rules (bitemporal sawtooth windows). Reading and folding state both go by them; machine code
+(:mod:`riskloom.windows.kernel`) has two of them once more, as all it is compiled from stands in one file.
 
 All times are integer microseconds. An event that happened at ``effective`` lies on the axis at ``effective + delay``,
 and enters when it is both there and known. It counts at T if it entered before T and lies at or after the tail.
