@@ -1,0 +1,1 @@
+"""The online store: its layout and the bulk writer, beside Feast's own."""
