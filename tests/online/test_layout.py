@@ -22,7 +22,7 @@ from riskloom.errors import FeatureError
 from riskloom.online import layout
 from riskloom.online.layout import TAGS, Scalar, ValueKind
 from riskloom.sql import quoted
-from tests.online.conftest import FEAST_TYPES, JOIN_KEY, PROJECT, Online, view
+from tests.online.stores import FEAST_TYPES, JOIN_KEY, PROJECT, Online, view
 
 VIEW = "merchant_facts"
 AT = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)

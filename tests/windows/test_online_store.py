@@ -71,6 +71,7 @@ def served(
         registry=RegistryConfig(path=str(tmp_path / "registry.pb")),
         online_store=online,
         offline_store={"type": "duckdb"},
+        batch_engine={"type": "riskloom.features.online_engine.BulkComputeEngine"},
         entity_key_serialization_version=3,
         repo_path=tmp_path,
     )
@@ -115,7 +116,7 @@ def test_the_sdk_serves_what_the_engine_serves(served: Served) -> None:
     row = {"card": ["a"], "age": [7.0], "event_timestamp": [datetime(2023, 11, 1, tzinfo=UTC)]}
     served.store.write_to_online_store("plain", pd.DataFrame(row))
     view = next(view for view in served.plan.views if view.join_key == "card")
-    features = [f"{view.mart}:{feature.name}" for feature in view.features]
+    features = _of_cards(served)
     rows = [{"card": "a"}, {"card": "never seen"}]
     with ThreadPoolExecutor(1) as pool:  # where a browser is driven, this thread's event loop is taken
         later = pool.submit(asyncio.run, _read_async(served, [*features, "plain:age"], rows)).result()
@@ -142,6 +143,23 @@ def test_windowed_values_are_never_written(served: Served) -> None:
     row = {"device": ["a"], "device_count": [1], "device_high": [1], "event_timestamp": [datetime(2023, 11, 1)]}  # noqa: DTZ001
     with pytest.raises(WindowError, match="computed when it is read and never written"):
         served.store.write_to_online_store(view.mart, pd.DataFrame(row))
+
+
+def test_materialising_everything_leaves_windows_alone(served: Served, tmp_path: Path) -> None:
+    """Of all views the one that is looked up is written; the windowed ones are computed as before, and no error."""
+    started(served.plan, served.state)
+    at = datetime(2023, 11, 1, tzinfo=UTC)
+    rows = pa.table({"card": ["a"], "age": [7.0], "event_timestamp": [at]})
+    pq.write_table(rows, tmp_path / "plain.parquet")
+    served.store.materialize(start_date=at, end_date=at)
+    found = served.store.get_online_features(["plain:age", *_of_cards(served)], [{"card": "a"}]).to_dict()
+    assert found["age"] == [7.0]
+    assert found["card_count_4s"] == [0]
+
+
+def _of_cards(served: Served) -> list[str]:
+    view = next(view for view in served.plan.views if view.join_key == "card")
+    return [f"{view.mart}:{feature.name}" for feature in view.features]
 
 
 def test_nothing_is_served_before_history_is_there(served: Served) -> None:
