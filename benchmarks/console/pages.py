@@ -20,7 +20,7 @@ from sqlalchemy import Engine, insert, literal, select
 
 from benchmarks.ledger.filled import ASSIGNEE, Filling, decision_id, fill
 from benchmarks.rows import Row
-from benchmarks.serving import free_port, running
+from benchmarks.services import free_port, running
 from benchmarks.workbench import Workbench, timed
 from riskloom.catalog import load_catalog
 from riskloom.errors import LedgerError, ServiceError

@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 
 from benchmarks.rows import Row
-from benchmarks.serving import free_port, running
+from benchmarks.services import free_port, running
 from benchmarks.spine.peer_service import CONFIGURATION
 from benchmarks.workbench import Built, Workbench
 from riskloom.access import create_key, score_scope

@@ -5,10 +5,8 @@ from __future__ import annotations
 import gc
 import socket
 import statistics
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +15,9 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from benchmarks.rows import Row
+from benchmarks.services import REDIS_SOCKET, running_redis
 from benchmarks.windows.online_events import ENTITIES, START, Call, calls, plan
 from benchmarks.workbench import Workbench
-from riskloom.errors import ServiceError
 from riskloom.windows import WindowPlan
 from riskloom.windows.engine import WindowEngine, entities_of, mark_bootstrapped
 from riskloom.windows.redis_store import RedisStateStore
@@ -27,7 +25,6 @@ from riskloom.windows.sqlite_store import SqliteStateStore
 from riskloom.windows.store import StateStore
 
 _MEASURED = 0.25  # the share that is measured, at the end, when keys have grown to their size
-_SOCKET = "redis.sock"
 _PEER = "reading three views and writing two through Feast's SDK, on the same Redis"
 
 
@@ -42,15 +39,15 @@ def measure(bench: Workbench) -> Iterator[Row]:
     """Redis and SQLite with one worker each, in this process; the peer's event with the same keys and features."""
     payments = bench.size(60_000, 6_000)
     declared, folder = plan(), bench.work_in("redis")
-    with _redis(folder) as url:
+    with running_redis(folder) as url:
         store = RedisStateStore(url)
         pings = _pings(url)
         took = _timed(declared, store, payments)
         peer = _feast(declared, url, bench.work_in("feast"), bench.size(200, 20))
         typical = _typical_bytes(declared, store)
         store.close()
-    with _redis(folder):
-        store = RedisStateStore(f"unix://{folder / _SOCKET}")
+    with running_redis(folder):
+        store = RedisStateStore(f"unix://{folder / REDIS_SOCKET}")
         by_socket = _timed(declared, store, payments)
         store.close()
     p50, _ = _percentiles(pings)
@@ -138,31 +135,6 @@ def _typical_bytes(declared: WindowPlan, store: StateStore) -> float:
         for place in range(100)
     ]
     return statistics.median(len(blob) for blob in store.read(keys) if blob)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def _redis(folder: Path) -> Iterator[str]:
-    """A Redis of the benchmark's own, without persistence."""
-    port = _free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    command += ["--unixsocket", str(folder / _SOCKET), "--unixsocketperm", "700"]
-    try:
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        raise ServiceError("redis-server: expected on PATH, found no such program") from error
-    try:
-        time.sleep(1)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def _feast(declared: WindowPlan, url: str, folder: Path, events: int) -> list[float]:
