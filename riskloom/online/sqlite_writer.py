@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from itertools import chain, compress, repeat
 from pathlib import Path
 from typing import Any, Self
 
@@ -87,14 +87,15 @@ class SqliteWriter:
     def _cells(
         self, rows: pa.RecordBatch, keys: Sequence[bytes], times: Sequence[int], chosen: Sequence[bool]
     ) -> Iterator[tuple[Any, ...]]:
-        """A row of the table for each feature of each chosen entity, feature by feature."""
+        """A row of the table for each feature of each chosen entity, in the order of the table's index."""
         created = time_column(rows.column(CREATED), _sqlite_time_or_none, pa.int64()).to_pylist()
-        for name, kind in self._mart.features.items():
+        by_feature = []
+        for name, kind in sorted(self._mart.features.items()):
             column = rows.column(name)
             values = value_column(kind, column).to_pylist()
-            texts = [None] * len(keys) if kind == "unix_timestamp" else map(layout.value_text, column.to_pylist())
-            cells = zip(keys, [name] * len(keys), values, texts, times, created, strict=True)
-            yield from compress(cells, chosen)
+            texts = repeat(None) if kind == "unix_timestamp" else map(layout.value_text, column.to_pylist())
+            by_feature.append(zip(keys, repeat(name), values, texts, times, created, strict=False))
+        return chain.from_iterable(compress(zip(*by_feature, strict=True), chosen))
 
     def _refused(self, error: sqlite3.Error) -> FeatureError:
         return FeatureError(f"{self._path}: {self._mart.view}: SQLite does not take the rows: {error}")
