@@ -7,7 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from riskloom.errors import FeatureError
+from riskloom.settings import PROJECT_ROOT
 from tests.online.marts import AT, DAY, FEATURES, ROWS, VIEW, command, facts, materialise, publish, read, watermarks
 from tests.online.stores import BULK, JOIN_KEY, Online, online_store, view
 
@@ -105,6 +108,29 @@ def test_views_of_one_entity_share_its_hash(redis_server: str, mart: Path, tmp_p
     online.store.materialize(start_date=AT + DAY, end_date=AT + DAY, feature_views=["other_facts"])
     materialise(online)
     assert read(online, ["m-1"])["m-1"]["orders"] == 1
+
+
+def test_times_may_be_left_aside(applied: Online, mart: Path) -> None:
+    """With ``disable_event_timestamp`` each entity's newest row up to now is written, at its own time."""
+    publish(mart, [facts("m-1", AT - 400 * DAY, orders=1), facts("m-1", AT - 300 * DAY, orders=2)])
+    applied.store.materialize(AT, AT, [VIEW], disable_event_timestamp=True)
+    assert read(applied, ["m-1"])["m-1"]["orders"] == 2
+
+
+@pytest.mark.needs("redis-server")
+def test_a_cluster_is_refused(redis_server: str, mart: Path, tmp_path: Path) -> None:
+    """A script over many entities runs on one Redis only; the error says what the writer writes."""
+    online = online_store("redis", redis_server, tmp_path / "cluster", engine=BULK, redis_type="redis_cluster")
+    online.store.apply(view(VIEW, FEATURES, mart))
+    with pytest.raises(FeatureError, match="the bulk writer writes SQLite and a single Redis"):
+        materialise(online)
+
+
+@pytest.mark.parametrize("name", ["feature_store.yaml", "feature_store.redis.yaml"])
+def test_the_projects_configurations_name_the_writer(name: str) -> None:
+    """Without it Feast would take its own engine, and nothing would tell."""
+    content = yaml.safe_load((PROJECT_ROOT / "feature_repo" / name).read_text())
+    assert content["batch_engine"]["type"] == BULK
 
 
 def test_feasts_command_writes_in_bulk(applied: Online) -> None:
