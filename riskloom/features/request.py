@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -70,12 +70,28 @@ def compute_one(domain: Domain, event: Mapping[str, Any], online: Mapping[str, f
         event: Values by column, in their own types; times are timezone-aware.
         online: The views' features by name; NaN where one is not known.
     """
-    import numpy as np  # noqa: PLC0415
+    if not domain.request_features:
+        return {}
+    computed = request_features(domain, _OneRow(domain, event, online))
+    return {name: array.item() for name, array in computed.items()}
 
-    types = {name: column.type for name, column in domain.event_table.columns.items()}
-    columns = {name: _array(types[name], value) for name, value in event.items()}
-    columns |= {name: np.array([value], dtype=np.float64) for name, value in online.items()}
-    return {name: float(array[0]) for name, array in request_features(domain, columns).items()}
+
+class _OneRow(Mapping[str, "NDArray[Any]"]):
+    """The columns of one event; only those that are asked for are made, as a domain asks for few of its many."""
+
+    def __init__(self, domain: Domain, event: Mapping[str, Any], online: Mapping[str, float]) -> None:
+        self._table, self._event, self._online = domain.event_table.columns, event, online
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name in self._online:
+            return _array("double", self._online[name])
+        return _array(self._table[name].type, self._event[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._event, **self._online})
+
+    def __len__(self) -> int:
+        return len(self._event.keys() | self._online.keys())
 
 
 def _array(kind: str, value: object) -> NDArray[Any]:

@@ -9,14 +9,16 @@ flushed to the disk each time; a power cut may cost the last moments.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from pydantic_core import PydanticSerializationError, to_json
 
 from riskloom.errors import LedgerError
 
@@ -47,15 +49,16 @@ class Outbox:
         Write one record; when this returns, it is kept.
 
         Args:
-            record: What JSON can say; ``domain`` and the time it is dated by (ISO 8601, UTC) choose the file.
+            record: What JSON can say, and times, decimals (which become text) and pydantic's models; a number that is
+                not finite becomes null. ``domain`` and the time it is dated by (UTC) choose the file.
 
         Raises:
             LedgerError: It could not be written, so it must not be answered.
         """
         domain, day = self._address(record)
         try:
-            line = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        except (TypeError, ValueError) as error:
+            line = to_json(record, inf_nan_mode="null") + b"\n"
+        except PydanticSerializationError as error:
             raise LedgerError(f"record of {domain}: expected values that JSON can say, found {error}") from error
         with self._lock:
             try:
@@ -79,8 +82,8 @@ class Outbox:
         self.close()
 
     def _address(self, record: Mapping[str, object]) -> tuple[str, str]:
-        domain, instant = str(record.get("domain")), str(record.get(self._dated_by))
-        day = _DAY.match(instant)
+        domain, instant = str(record.get("domain")), record.get(self._dated_by)
+        day = _DAY.match(instant.isoformat() if isinstance(instant, datetime) else str(instant))
         if not _DOMAIN.fullmatch(domain):
             raise LedgerError(f"record: domain: expected a domain's name, found {domain!r}")
         if day is None:

@@ -27,6 +27,7 @@ class LoadedModel:
         self.manifest = manifest
         self.version = version
         self._scorer = scorer
+        self._shape = (len(manifest.features),)
         self._raw = np.array(manifest.calibration.raw, dtype=np.float64)
         self._probability = np.array(manifest.calibration.probability, dtype=np.float64)
 
@@ -45,6 +46,22 @@ class LoadedModel:
         """
         self._check(matrix)
         return np.interp(self._scorer.raw(matrix), self._raw, self._probability)
+
+    def predict_one(self, row: FloatArray) -> float:
+        """
+        Score one row, shape (features,); the probability that ``predict`` gives it, in a fraction of the time.
+
+        For one thread at a time.
+
+        Raises:
+            RegistryError: The row has another length.
+        """
+        if row.shape != self._shape:
+            raise RegistryError(
+                f"model {self.manifest.domain}:{self.version}: expected a row of {self._shape[0]} features, "
+                f"found shape {row.shape}"
+            )
+        return float(np.interp(self._scorer.raw_one(row), self._raw, self._probability))
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """How far each feature moved each score, in log-odds before calibration, shape (rows, features)."""

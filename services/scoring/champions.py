@@ -24,10 +24,16 @@ _log = structlog.get_logger("scoring.champions")
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """A model in service, with the views it takes features from and the features that all views together give."""
+    """
+    A model in service.
+
+    ``names`` are the features it takes, in order; ``views`` those it takes them from, ``view_features`` the features
+    that all views together give.
+    """
 
     version: str
     model: Model
+    names: tuple[str, ...]
     views: tuple[View, ...]
     view_features: frozenset[str]
 
@@ -117,7 +123,8 @@ class Champions:
         try:
             model, views = self._backend.load(domain, version), self._backend.views(domain)
             # One row, to warm it up: a model that cannot score is found here, and not by an event.
-            model.predict(np.full((1, len(model.manifest.feature_names)), np.nan))
+            names = model.manifest.feature_names
+            model.predict_one(np.full(len(names), np.nan))
         except SignatureError:
             _log.exception("signature_wrong", domain=domain, version=version)
             return "signature_wrong"
@@ -125,9 +132,9 @@ class Champions:
             _log.exception("load_failed", domain=domain, version=version)
             return "load_failed"
         given = {name for view in views for name in view.features}
-        wanted = set(model.manifest.feature_names) - set(self._domains[domain].request_features)
+        wanted = set(names) - set(self._domains[domain].request_features)
         if unknown := wanted - given:
             _log.error("features_unknown", domain=domain, version=version, features=sorted(unknown))
             return "features_unknown"
         used = tuple(view for view in views if wanted & view.features.keys())
-        return Champion(version, model, used, frozenset(given))
+        return Champion(version, model, names, used, frozenset(given))

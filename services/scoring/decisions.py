@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -179,12 +178,11 @@ class Decider:
         return post.serving
 
     def _score(self, event: Mapping[str, Any], reading: Reading, champion: Champion) -> Scored:
-        names = champion.model.manifest.feature_names
         # Each view's features are there, NaN where unknown, so that what is computed from them is unknown as well.
         known = dict.fromkeys(champion.view_features, math.nan) | dict(reading.values)
         values = known | dict(self._backend.compute(self._domain.name, event, known))
-        row = np.array([values[name] for name in names], dtype=np.float64)
-        score = float(champion.model.predict(row.reshape(1, -1))[0])
+        row = np.array([values[name] for name in champion.names], dtype=np.float64)
+        score = champion.model.predict_one(row)
         return Scored(row, score if math.isfinite(score) else None, values)
 
     def _choose(
@@ -273,13 +271,13 @@ class Decider:
         )
 
     def _reasons(self, row: Matrix, champion: Champion) -> tuple[Reason, ...]:
-        values = dict(zip(champion.model.manifest.feature_names, row.tolist(), strict=True))
+        values = dict(zip(champion.names, row.tolist(), strict=True))
         described = {name: text for view in champion.views for name, text in view.descriptions.items()}
         described |= self._domain.request_features
         return tuple(
             Reason(
                 feature=name,
-                value=_plain(values[name]),
+                value=_finite(values[name]),
                 contribution=round(contribution, 6),
                 description=described[name],
             )
@@ -289,18 +287,16 @@ class Decider:
     def _keep(
         self, decision: Decision, event: Mapping[str, Any], scored: Scored, champion: Champion, seconds: float
     ) -> None:
-        answered = decision.model_dump(mode="json")
-        names = champion.model.manifest.feature_names
         record = {
-            **answered,
+            **decision.__dict__,
             "domain": self._domain.name,
             "entity": event.get(self._domain.subject.group),
-            "amount": _plain(event.get(self._domain.subject.amount)),
-            "effective_at": _plain(event.get("effective_at")),
-            "features": dict(zip(names, map(_plain, scored.row.tolist()), strict=True)),
-            "freshness": answered["features"],
+            "amount": event.get(self._domain.subject.amount),
+            "effective_at": event.get("effective_at"),
+            "features": dict(zip(champion.names, scored.row.tolist(), strict=True)),
+            "freshness": decision.features,
             "latency_ms": round(seconds * 1000, 3),
-            "event": {name: _plain(value) for name, value in event.items()},
+            "event": event,
         }
         try:
             self._outbox.append(record)
@@ -309,10 +305,6 @@ class Decider:
             raise RefusalError("decision_not_recorded", message, headers=_RETRY) from error
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON says it exactly: decimals as text, times as ISO 8601, what is not finite as null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Decimal):
-        return str(value)
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+def _finite(value: float) -> float | None:
+    """A number as JSON has it: null where it is not finite."""
+    return value if math.isfinite(value) else None

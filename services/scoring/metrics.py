@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -17,6 +18,24 @@ NO_DOMAIN = "none"
 NO_OUTCOME = "none"
 
 
+M = TypeVar("M", Counter, Histogram)
+
+
+class Labelled(Generic[M]):
+    """A metric whose children are kept by their labels: Prometheus' client takes a lock and makes texts each time."""
+
+    def __init__(self, metric: M) -> None:
+        self._metric: M = metric
+        self._children: dict[tuple[str, ...], M] = {}
+
+    def labels(self, *labels: str) -> M:
+        """The child with these labels."""
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._metric.labels(*labels)
+        return child
+
+
 class Metrics:
     """
     The service's counters; one instance a process.
@@ -27,54 +46,70 @@ class Metrics:
 
     def __init__(self, status: Callable[[], Iterable[DomainStatus]]) -> None:
         self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "riskloom_scoring_requests",
-            "Answers by domain, outcome (none where nothing was decided) and HTTP status.",
-            ["domain", "outcome", "status"],
-            registry=self._registry,
+        self.requests = Labelled(
+            Counter(
+                "riskloom_scoring_requests",
+                "Answers by domain, outcome (none where nothing was decided) and HTTP status.",
+                ["domain", "outcome", "status"],
+                registry=self._registry,
+            )
         )
-        self.latency = Histogram(
-            "riskloom_scoring_latency_seconds",
-            "From the request's headers to its answer, by domain.",
-            ["domain"],
-            buckets=_BUCKETS,
-            registry=self._registry,
+        self.latency = Labelled(
+            Histogram(
+                "riskloom_scoring_latency_seconds",
+                "From the request's headers to its answer, by domain.",
+                ["domain"],
+                buckets=_BUCKETS,
+                registry=self._registry,
+            )
         )
-        self.features = Counter(
-            "riskloom_scoring_feature_reads",
-            "Feature views read, by domain, view and status: fresh, stale or missing.",
-            ["domain", "view", "status"],
-            registry=self._registry,
+        self.features = Labelled(
+            Counter(
+                "riskloom_scoring_feature_reads",
+                "Feature views read, by domain, view and status: fresh, stale or missing.",
+                ["domain", "view", "status"],
+                registry=self._registry,
+            )
         )
-        self.degraded = Counter(
-            "riskloom_scoring_degraded_decisions",
-            "Decisions made with a view stale or missing, by domain.",
-            ["domain"],
-            registry=self._registry,
+        self.degraded = Labelled(
+            Counter(
+                "riskloom_scoring_degraded_decisions",
+                "Decisions made with a view stale or missing, by domain.",
+                ["domain"],
+                registry=self._registry,
+            )
         )
-        self.load_failures = Counter(
-            "riskloom_model_load_failures",
-            "Champions that did not load, by domain.",
-            ["domain"],
-            registry=self._registry,
+        self.load_failures = Labelled(
+            Counter(
+                "riskloom_model_load_failures",
+                "Champions that did not load, by domain.",
+                ["domain"],
+                registry=self._registry,
+            )
         )
-        self.rule_hits = Counter(
-            "riskloom_rule_hits",
-            "Rules that hit, by domain, rule and stage for the subject: live, rollout or shadow.",
-            ["domain", "rule", "stage"],
-            registry=self._registry,
+        self.rule_hits = Labelled(
+            Counter(
+                "riskloom_rule_hits",
+                "Rules that hit, by domain, rule and stage for the subject: live, rollout or shadow.",
+                ["domain", "rule", "stage"],
+                registry=self._registry,
+            )
         )
-        self.rules_stopped = Counter(
-            "riskloom_rules_stopped",
-            "Rules put back to the shadow because they hit more than they may, by domain and rule.",
-            ["domain", "rule"],
-            registry=self._registry,
+        self.rules_stopped = Labelled(
+            Counter(
+                "riskloom_rules_stopped",
+                "Rules put back to the shadow because they hit more than they may, by domain and rule.",
+                ["domain", "rule"],
+                registry=self._registry,
+            )
         )
-        self.rules_failures = Counter(
-            "riskloom_rules_load_failures",
-            "Published rules that could not be used, by domain.",
-            ["domain"],
-            registry=self._registry,
+        self.rules_failures = Labelled(
+            Counter(
+                "riskloom_rules_load_failures",
+                "Published rules that could not be used, by domain.",
+                ["domain"],
+                registry=self._registry,
+            )
         )
         self._registry.register(_States(status))
 

@@ -42,6 +42,10 @@ class Model(Protocol):
         """Calibrated probabilities, shape (rows,), of a matrix of shape (rows, features)."""
         ...
 
+    def predict_one(self, row: Matrix) -> float:
+        """The calibrated probability of one row, shape (features,); for one thread at a time."""
+        ...
+
     def top_features(self, row: Matrix, count: int) -> list[tuple[str, float]]:
         """The features that raised one row's score most, with their contribution in log-odds."""
         ...

@@ -10,6 +10,8 @@ import stat
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -128,12 +130,21 @@ def test_full_disk_is_an_error_and_the_next_line_is_whole(tmp_path: Path) -> Non
     assert [line.line for line in torn] == [2]
 
 
+def test_values_are_kept_as_json_can_say_them(tmp_path: Path) -> None:
+    """Decimals stay exact as text, times are ISO 8601, and a number that is not finite is null."""
+    at = datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=UTC)
+    with Outbox(tmp_path) as outbox:
+        outbox.append({**decision(1), "decided_at": at, "score": float("nan"), "amount": Decimal("0.10")})
+    (found,) = read_decisions(tmp_path, "some_domain")
+    assert (found["score"], found["amount"]) == (None, "0.10")
+    assert datetime.fromisoformat(found["decided_at"]) == at
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
         ({"domain": "../elsewhere"}, "domain"),
         ({"decided_at": "yesterday"}, "decided_at"),
-        ({"score": float("nan")}, "JSON"),
         ({"score": object()}, "JSON"),
     ],
 )

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from riskloom.catalog import Domain, load_catalog
 from riskloom.monitoring.frames import LABEL, Decisions
 from riskloom.registry import Calibration, Estimate, FeatureSpec, LoadedModel, ModelManifest, Windows
+from riskloom.registry.scorers import ByMatrix
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
 FEATURES = tuple(f"feature_{number}" for number in range(5))
 CATALOG = load_catalog()
 
 
-class Formula:
+class Formula(ByMatrix):
     """A scorer that adds the first three features."""
 
     def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:

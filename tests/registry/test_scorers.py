@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from riskloom.errors import RegistryError
 from riskloom.registry import Kind
 from riskloom.registry.manifest import digest
 from riskloom.registry.scorers import FloatArray, Linear, Scorer, open_scorer
@@ -39,6 +40,19 @@ def test_the_same_rows_give_the_same_bytes_in_another_process() -> None:
         [sys.executable, "-c", code], env=other, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout) == digests()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_scores_as_a_matrix_of_one_row(kind: Kind) -> None:
+    """To the last bit, so that replaying a decision gives it again; missing values are among them."""
+    scorer, matrix = open_made(kind), make_matrix(rows=200, seed=4)
+    assert [scorer.raw_one(row) for row in matrix] == [scorer.raw(row.reshape(1, -1)).item() for row in matrix]
+
+
+def test_a_row_of_another_length_is_refused() -> None:
+    """LightGBM itself would read beyond the end of a row that is too short."""
+    with pytest.raises(RegistryError, match="expected a row of 3 features, found shape"):
+        open_made("lightgbm").raw_one(np.zeros(2))
 
 
 @pytest.mark.parametrize("kind", ["logistic_regression", "lightgbm"])

@@ -61,16 +61,16 @@ class StrangeModel(SignedBackend):
     def load(self, domain: str, version: str) -> LoadedModel:
         """The real model, with one method replaced."""
         model = super().load(domain, version)
-        honest = model.predict
+        honest = model.predict_one
 
-        def predict(matrix: Matrix) -> Matrix:
+        def predict(row: Matrix) -> float:
             if self.behaviour == "broken":
                 raise ValueError("a library's own error")
-            if np.isnan(matrix).all():
-                return honest(matrix)  # warming up
+            if np.isnan(row).all():
+                return honest(row)  # warming up
             if self.behaviour == "raise":
                 raise ValueError("could not use tx-12345")
-            return np.full(1, math.nan)
+            return math.nan
 
         def slow(row: Matrix, count: int) -> list[tuple[str, float]]:  # noqa: ARG001 - the model's signature
             time.sleep(1.5)
@@ -79,7 +79,7 @@ class StrangeModel(SignedBackend):
         if self.behaviour == "slow":
             model.top_features = slow  # type: ignore[method-assign]
         else:
-            model.predict = predict  # type: ignore[method-assign]
+            model.predict_one = predict  # type: ignore[method-assign]
         return model
 
 
