@@ -43,6 +43,9 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="The address services listen on.")
     scoring_port: int = 3000
+    scoring_direct_port: int | None = Field(
+        default=None, description="Where the scoring service listens besides, without BentoML's server in between."
+    )
     airflow_port: int = 8080
     monitoring_port: int = 8000
     console_port: int = 3001
@@ -209,6 +212,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "FEAST_USAGE": "False",
     }
+    if settings.scoring_direct_port is not None:
+        shared["RISKLOOM_SCORING_DIRECT_PORT"] = str(settings.scoring_direct_port)
     if settings.ledger_url is not None:
         shared["RISKLOOM_LEDGER_URL"] = settings.ledger_url.get_secret_value()
     return {**os.environ, **shared}

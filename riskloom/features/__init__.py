@@ -3,9 +3,15 @@
 from riskloom.features.catch_up import CaughtUp, catch_up
 from riskloom.features.dataset import DecisionSet, TrainingSet, decision_set, training_set
 from riskloom.features.live import EntryLog, LiveWindows, open_live
-from riskloom.features.online import OnlineFeatures, OnlineRow
 from riskloom.features.request import compute_one, request_features
-from riskloom.features.store import StoreLocation, apply, ensure_feature_service, materialise, open_store
+from riskloom.features.store import (
+    StoreLocation,
+    apply,
+    ensure_feature_service,
+    materialise,
+    open_store,
+    project_name,
+)
 from riskloom.features.views import FeatureView, load_views, mart_path
 
 __all__ = [
@@ -14,8 +20,6 @@ __all__ = [
     "EntryLog",
     "FeatureView",
     "LiveWindows",
-    "OnlineFeatures",
-    "OnlineRow",
     "StoreLocation",
     "TrainingSet",
     "apply",
@@ -28,6 +32,7 @@ __all__ = [
     "materialise",
     "open_live",
     "open_store",
+    "project_name",
     "request_features",
     "training_set",
 ]

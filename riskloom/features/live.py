@@ -19,8 +19,8 @@ from riskloom.windows import WindowPlan, load_plan
 
 if TYPE_CHECKING:
     from riskloom.features.store import StoreLocation
-    from riskloom.windows.engine import WindowEngine
-    from riskloom.windows.store import StateStore
+    from riskloom.windows.engine import Pending, WindowEngine
+    from riskloom.windows.store import Answer, StateStore
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -102,14 +102,36 @@ class LiveWindows:
             StateUnavailableError: The store did not answer; sending the event again is safe.
             LedgerError: The entry could not be written down.
         """
-        seen = self._engine.observe(
+        pending = self.begin(event, now=now)
+        counted = self.finish(event, pending, self._engine.store.exchange(pending.exchange))
+        return counted or Counted(now, self._engine.read(self._keys(event)))
+
+    def begin(self, event: Mapping[str, Any], *, now: datetime) -> Pending:
+        """What to send to the store, for a caller that sends it; raises EventRefusedError."""
+        return self._engine.begin(
             self._stream, event, effective_us=to_us(event["effective_at"]), observed_us=to_us(now)
         )
+
+    def finish(self, event: Mapping[str, Any], pending: Pending, answer: Answer) -> Counted | None:
+        """
+        What the store's answer means; None of a duplicate whose stamp the state no longer tells apart.
+
+        Raises:
+            EventRefusedError, StateCorruptError, LedgerError: As ``decide``.
+        """
+        seen = self._engine.finish(pending, answer)
         if not seen.is_duplicate:
             self._entries.append(self._engine.plan, self._stream, str(event[self._event_id]), seen.stamp_us)
-        if seen.values is not None:
-            return Counted(from_us(seen.stamp_us), seen.values)
-        return Counted(now, self._engine.read(self._keys(event)))
+        return None if seen.values is None else Counted(from_us(seen.stamp_us), seen.values)
+
+    @property
+    def has_due(self) -> bool:
+        """Whether keys wait to be folded."""
+        return self._engine.has_due
+
+    def settle(self) -> None:
+        """Fold the keys that wait."""
+        self._engine.settle()
 
     def read(self, keys: Mapping[str, str | None]) -> Mapping[str, float | int | None]:
         """The present features of entities; nothing is counted."""
@@ -120,7 +142,12 @@ class LiveWindows:
 
 
 def open_live(
-    domain: Domain, location: StoreLocation, entries: EntryLog, clock: Callable[[], datetime]
+    domain: Domain,
+    location: StoreLocation,
+    entries: EntryLog,
+    clock: Callable[[], datetime],
+    *,
+    folds_later: bool = False,
 ) -> LiveWindows | None:
     """
     Open the live windows of a domain; None where it declares no windowed view.
@@ -130,6 +157,7 @@ def open_live(
         location: Where the state is, and what declares it.
         entries: Where entries are written down.
         clock: The time, timezone-aware.
+        folds_later: Leave folding to ``settle``.
 
     Raises:
         CatalogError: The declaration is wrong.
@@ -141,7 +169,9 @@ def open_live(
     plan = load_plan(domain, location.manifest)
     if not plan.views:
         return None
-    return LiveWindows(domain, WindowEngine(plan, open_state(location), lambda: to_us(clock())), entries)
+    return LiveWindows(
+        domain, WindowEngine(plan, open_state(location), lambda: to_us(clock()), folds_later=folds_later), entries
+    )
 
 
 def decided_stream(domain: Domain, plan: WindowPlan) -> str:

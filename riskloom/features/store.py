@@ -44,6 +44,11 @@ class StoreLocation:
         return isinstance(self.online, str)
 
     @property
+    def configuration(self) -> Path:
+        """Feast's configuration for this kind of online store."""
+        return self.repo / ("feature_store.redis.yaml" if self.is_redis else "feature_store.yaml")
+
+    @property
     def windows(self) -> Path | str:
         """Where the state of windows is: the same Redis, or a file beside Feast's."""
         return self.online.with_name("windows.db") if isinstance(self.online, Path) else self.online
@@ -69,7 +74,7 @@ def open_store(location: StoreLocation) -> feast.FeatureStore:
     from feast import FeatureStore  # noqa: PLC0415
     from feast.repo_config import RepoConfig  # noqa: PLC0415
 
-    path = location.repo / ("feature_store.redis.yaml" if location.is_redis else "feature_store.yaml")
+    path = location.configuration
     online = redis_connection(str(location.online)) if location.is_redis else str(location.online)
     values = {
         "RISKLOOM_FEAST_REGISTRY": str(location.registry),
@@ -87,6 +92,22 @@ def open_store(location: StoreLocation) -> feast.FeatureStore:
         _prepare_sqlite(location.online)
     config = RepoConfig(**content, repo_path=location.repo)
     return FeatureStore(config=config)
+
+
+def project_name(location: StoreLocation) -> str:
+    """
+    The project whose features these are, as ``feature_repo`` configures it.
+
+    Raises:
+        FeatureError: The configuration cannot be read.
+    """
+    import yaml  # noqa: PLC0415
+
+    path = location.configuration
+    try:
+        return str(yaml.safe_load(path.read_text(encoding="utf-8"))["project"])
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise FeatureError(f"{path}: cannot be read as Feast's configuration: {error}") from error
 
 
 def apply(store: feast.FeatureStore, domain: Domain, views: Sequence[FeatureView], marts: Path) -> None:

@@ -41,7 +41,7 @@ class Outbox:
     def __init__(self, folder: Path, *, dated_by: str = "decided_at") -> None:
         self._folder = folder
         self._dated_by = dated_by
-        self._open: dict[str, tuple[Path, int]] = {}
+        self._open: dict[str, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
     def append(self, record: Mapping[str, object]) -> None:
@@ -91,19 +91,20 @@ class Outbox:
         return domain, day[1]
 
     def _write(self, domain: str, day: str, line: bytes) -> None:
-        descriptor = self._descriptor(domain, self._folder / domain / f"{day}-{os.getpid()}{SUFFIX}")
+        descriptor = self._descriptor(domain, f"{day}-{os.getpid()}{SUFFIX}")
         written = os.write(descriptor, line)
         if written < len(line):
             # The disk is full: what was written is a torn line. Closed here, so that the next opening ends it.
             os.close(self._open.pop(domain)[1])
             raise LedgerError(f"record of {domain}: only {written} of {len(line)} bytes were written")
 
-    def _descriptor(self, domain: str, path: Path) -> int:
+    def _descriptor(self, domain: str, name: str) -> int:
         known = self._open.get(domain)
         if known is not None:
-            if known[0] == path:
+            if known[0] == name:
                 return known[1]
             os.close(self._open.pop(domain)[1])
+        path = self._folder / domain / name
         path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_FILE)
         try:
@@ -111,7 +112,7 @@ class Outbox:
         except OSError:
             os.close(descriptor)
             raise
-        self._open[domain] = (path, descriptor)
+        self._open[domain] = (name, descriptor)
         return descriptor
 
 

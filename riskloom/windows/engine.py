@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from riskloom.errors import (
     EventRefusedError,
@@ -21,7 +22,7 @@ from riskloom.windows.layout import EntityLayout, layouts_of
 from riskloom.windows.plan import WindowPlan
 from riskloom.windows.program import Program
 from riskloom.windows.state import empty_base, fence_of, is_whole, opened, stamp_of
-from riskloom.windows.store import MAX_AHEAD_US, Exchange, StateStore, Touch
+from riskloom.windows.store import MAX_AHEAD_US, Answer, Exchange, StateStore, Touch
 
 #: Clocks of machines differ by so much at most; what lies further ahead is refused.
 MAX_FUTURE_US = 300_000_000
@@ -47,6 +48,15 @@ class Observation:
     stamp_us: int
     is_duplicate: bool
     values: dict[str, Value] | None
+
+
+class Pending(NamedTuple):
+    """An event on its way to the store: its entities, and the values that are known already; None of no values."""
+
+    stream: str
+    exchange: Exchange
+    entities: Sequence[Entity]
+    computed: dict[str, Value] | None
 
 
 class Entity:
@@ -97,7 +107,7 @@ class WindowEngine:
     def __init__(
         self, plan: WindowPlan, store: StateStore, clock: Callable[[], int], *, folds_later: bool = False
     ) -> None:
-        self.plan, self._store, self._clock = plan, store, clock
+        self.plan, self.store, self._clock = plan, store, clock
         self._entities = entities_of(plan)
         self._programs: dict[tuple[str, ...], Program] = {}
         self._due: list[tuple[bytes, Entity, bytes]] = []
@@ -136,6 +146,27 @@ class WindowEngine:
             StateCorruptError: A key's state is not as it was written; the event was counted, rebuild the key.
             StateUnavailableError: The store did not answer; sending the event again is safe.
         """
+        pending = self.begin(
+            stream, event, effective_us=effective_us, reads=reads, observed_us=observed_us, scored=scored
+        )
+        return self.finish(pending, self.store.exchange(pending.exchange))
+
+    def begin(
+        self,
+        stream: str,
+        event: Mapping[str, object],
+        *,
+        effective_us: int,
+        reads: Mapping[str, str | None] = _NOTHING,
+        observed_us: int | None = None,
+        scored: bool = True,
+    ) -> Pending:
+        """
+        What to send to the store for an event, for a caller that sends it; arguments as those of ``observe``.
+
+        Raises:
+            EventRefusedError: The event would make a number wrong.
+        """
         coder = self._coder(stream)
         clock_us = self._clock()
         now_us = clock_us if observed_us is None else observed_us
@@ -166,7 +197,34 @@ class WindowEngine:
         # what landed late is counted after decisions that are newer than it: only the clock tells what is too new
         latest_us = max(now_us, clock_us) + MAX_AHEAD_US
         exchange = Exchange(event_key, coder.stream.dedupe_us, now_us, effective_us - MAX_FUTURE_US, latest_us, touches)
-        return self._observed(stream, exchange, touched, computed if scored else None)
+        return Pending(stream, exchange, touched, computed if scored else None)
+
+    def finish(self, pending: Pending, answer: Answer) -> Observation:
+        """
+        What the store's answer means: compute from what was there, and fold what has grown long, now or later.
+
+        Raises:
+            EventRefusedError, StateCorruptError, WindowError: As ``observe``.
+        """
+        stream, exchange, entities, computed = pending
+        if answer.outcome == "future":
+            raise EventRefusedError(stream, "effective_us", "at most five minutes after the stamp", "more")
+        if answer.outcome == "ahead":
+            _stamps(entities, answer.blobs)  # tells a corrupted fence from a clock that was set back
+            raise WindowError("the clock is more than a day behind the stamps in the window state")
+        is_duplicate = answer.outcome == "duplicate"
+        if computed is not None:
+            found = self._values(entities, answer.blobs, answer.stamp_us)
+            if found is None:
+                return Observation(answer.stamp_us, is_duplicate, None)
+            computed = computed | found
+        if not is_duplicate:
+            for touch, entity, blob in zip(exchange.touches, entities, answer.blobs, strict=True):
+                if touch.record and is_due(entity.layout, blob):
+                    self._due.append((touch.key, entity, blob))
+            if len(self._due) >= self._most_due:
+                self.settle()
+        return Observation(answer.stamp_us, is_duplicate, computed)
 
     def read(self, keys: Mapping[str, str | None], at_us: int | None = None) -> dict[str, Value]:
         """
@@ -192,7 +250,7 @@ class WindowEngine:
                 values |= entity.nothing
             else:
                 wanted.append((entity, entity.prefix + key))
-        blobs = self._store.read([key for _, key in wanted])
+        blobs = self.store.read([key for _, key in wanted])
         entities = [entity for entity, _ in wanted]
         if at_us is None:
             at_us = max([self._clock(), *_stamps(entities, blobs)])
@@ -210,36 +268,17 @@ class WindowEngine:
                 f"{self.plan.domain}: expected one of the streams ({expected}), found {stream!r}"
             ) from None
 
-    def _observed(
-        self, stream: str, exchange: Exchange, entities: Sequence[Entity], computed: dict[str, Value] | None
-    ) -> Observation:
-        """Send an event to the store, compute from what was there, and fold what has grown long."""
-        answer = self._store.exchange(exchange)
-        if answer.outcome == "future":
-            raise EventRefusedError(stream, "effective_us", "at most five minutes after the stamp", "more")
-        if answer.outcome == "ahead":
-            _stamps(entities, answer.blobs)  # tells a corrupted fence from a clock that was set back
-            raise WindowError("the clock is more than a day behind the stamps in the window state")
-        is_duplicate = answer.outcome == "duplicate"
-        if computed is not None:
-            found = self._values(entities, answer.blobs, answer.stamp_us)
-            if found is None:
-                return Observation(answer.stamp_us, is_duplicate, None)
-            computed |= found
-        if not is_duplicate:
-            for touch, entity, blob in zip(exchange.touches, entities, answer.blobs, strict=True):
-                if touch.record and is_due(entity.layout, blob):
-                    self._due.append((touch.key, entity, blob))
-            if len(self._due) >= self._most_due:
-                self.settle()
-        return Observation(answer.stamp_us, is_duplicate, computed)
+    @property
+    def has_due(self) -> bool:
+        """Whether keys wait to be folded."""
+        return bool(self._due)
 
     def settle(self) -> None:
         """Fold the keys whose records have become many; no value depends on when."""
         while self._due:
             key, entity, blob = self._due.pop()
             with suppress(StateUnavailableError):  # its events are counted; the key's next one folds it
-                self._store.swap(key, blob, folded(entity.layout, blob))
+                self.store.swap(key, blob, folded(entity.layout, blob))
 
     def _values(self, entities: Sequence[Entity], blobs: Sequence[bytes], at_us: int) -> dict[str, Value] | None:
         """The features of keys at an instant; None where the state of one was folded beyond that instant."""

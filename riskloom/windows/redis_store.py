@@ -57,21 +57,7 @@ class RedisStateStore:
 
     def exchange(self, exchange: Exchange) -> Answer:
         """Count an event once, in one call of one script."""
-        now_us = exchange.now_us
-        keys = [exchange.event_key]
-        arguments = [
-            fence_of(now_us),
-            b"%016d" % exchange.latest_us,
-            b"%016d" % max(exchange.earliest_us, 0),
-            b"%d" % (exchange.dedupe_us // _SECOND_US),
-            b"%d" % (exchange.dedupe_us // _MILLISECOND_US),
-        ]
-        for touch in exchange.touches:
-            keys.append(touch.key)
-            record = touch.record and stamped(touch.record, now_us)
-            arguments += (record, touch.base, b"%d" % (touch.keep_us // _MILLISECOND_US))
-        outcome, stamp, *blobs = self._run(self._exchange, keys, arguments)
-        return Answer(cast("Outcome", outcome.decode()), int(stamp), blobs)
+        return answer_of(self._run(self._exchange, *exchange_arguments(exchange)))
 
     def read(self, keys: Sequence[bytes]) -> list[bytes]:
         """What lies under each key, all as of one moment."""
@@ -143,6 +129,30 @@ class RedisStateStore:
         if held is None or held.process != os.getpid():  # a forked process must not share its parent's socket
             held = self._local.connection = _Connection(self._pool, self._timeout)
         return held
+
+
+def exchange_arguments(exchange: Exchange) -> tuple[list[bytes], list[bytes]]:
+    """The keys and the arguments of the script that counts an event."""
+    now_us = exchange.now_us
+    keys = [exchange.event_key]
+    arguments = [
+        fence_of(now_us),
+        b"%016d" % exchange.latest_us,
+        b"%016d" % max(exchange.earliest_us, 0),
+        b"%d" % (exchange.dedupe_us // _SECOND_US),
+        b"%d" % (exchange.dedupe_us // _MILLISECOND_US),
+    ]
+    for touch in exchange.touches:
+        keys.append(touch.key)
+        record = touch.record and stamped(touch.record, now_us)
+        arguments += (record, touch.base, b"%d" % (touch.keep_us // _MILLISECOND_US))
+    return keys, arguments
+
+
+def answer_of(reply: Sequence[bytes]) -> Answer:
+    """What the script's reply says."""
+    outcome, stamp, *blobs = reply
+    return Answer(cast("Outcome", outcome.decode()), int(stamp), blobs)
 
 
 class _Connection:

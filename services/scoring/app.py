@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -13,7 +14,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from riskloom.access import METRICS, score_scope
+from services.scoring.bulkhead import Bulkhead
 from services.scoring.decisions import Decision
+from services.scoring.direct import listening
 from services.scoring.metrics import NO_DOMAIN, NO_OUTCOME
 from services.scoring.openapi import TITLE, openapi_document
 from services.scoring.runtime import Runtime
@@ -29,13 +32,22 @@ DECIDE_SECONDS = 1.0
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(runtime: Runtime, *, new_request_id: Callable[[], str]) -> Starlette:
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Where the direct listener is."""
+
+    host: str
+    port: int
+
+
+def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: Direct | None = None) -> Starlette:
     """
     Put the web application together; nothing is opened before its lifespan begins.
 
     Args:
         runtime: What the service holds.
         new_request_id: Names a request that comes without an ``X-Request-ID``.
+        direct: Where to listen besides, without BentoML's server; nowhere by default.
     """
     models = {name: request_model(domain) for name, domain in runtime.domains.items()}
     document = openapi_document(runtime.domains, models)
@@ -49,7 +61,10 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str]) -> Starle
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         configure_logs()
-        async with runtime.running():
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(runtime.running())
+            if direct is not None:
+                await stack.enter_async_context(listening(app, host=direct.host, port=direct.port))
             yield
 
     app = Starlette(
@@ -74,13 +89,15 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str]) -> Starle
 
 def score_endpoint(runtime: Runtime, domain: str, model: type[BaseModel]) -> Endpoint:
     """The endpoint that decides one domain's events."""
+    bulkhead = Bulkhead()
 
     async def decide(request: Request) -> Decision:
         runtime.gate.require(runtime.gate.admit(request), score_scope(domain))
         event = read_event(model, await read_json(request))
         try:
-            async with asyncio.timeout(DECIDE_SECONDS):
-                return await runtime.deciders[domain].decide(event)
+            with bulkhead.place():
+                async with asyncio.timeout(DECIDE_SECONDS):
+                    return await runtime.deciders[domain].decide(event)
         except TimeoutError:
             raise RefusalError("timeout", f"No decision within {DECIDE_SECONDS:g} s.") from None
 

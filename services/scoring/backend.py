@@ -11,7 +11,6 @@ from riskloom.catalog import Domain
 from riskloom.features import (
     EntryLog,
     FeatureView,
-    OnlineFeatures,
     StoreLocation,
     compute_one,
     load_views,
@@ -20,8 +19,11 @@ from riskloom.features import (
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest, read_requests, requests_folder, write_request
 from riskloom.lifecycle.publication import publication_path, read_publication
+from riskloom.online.reader import open_reader
 from riskloom.registry import LoadedModel, ModelStore, load_model, load_public_key, read_record
 from riskloom.rules import load_lists, schema_of
+from services.scoring.features import READ_SECONDS
+from services.scoring.ports import OnlineStore
 
 
 class SignedBackend:
@@ -73,10 +75,10 @@ class SignedBackend:
         """The views that the marts declare."""
         return load_views(self._domains[domain], self._store.manifest)
 
-    def open_store(self, domain: str) -> OnlineFeatures:
-        """Connect to Feast's online store and to the live windows, where the domain declares some."""
-        live = open_live(self._domains[domain], self._store, self._entries, self._clock)
-        return OnlineFeatures.open(self._store, self.views(domain), live)
+    def open_store(self, domain: str) -> OnlineStore:
+        """What reads Feast's online store and the live windows, where the domain declares some."""
+        live = open_live(self._domains[domain], self._store, self._entries, self._clock, folds_later=True)
+        return open_reader(self._store, self.views(domain), live, patience=READ_SECONDS)
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> dict[str, float]:
         """Compute the request features with the code that computed them for training."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,7 +58,7 @@ class GuardedFeatures:
 
     Args:
         domain: Whose features.
-        backend: Opens the store, whose reads may block.
+        backend: Opens the store.
     """
 
     def __init__(self, domain: Domain, backend: Backend) -> None:
@@ -69,8 +68,6 @@ class GuardedFeatures:
         self._domain = domain
         self._backend = backend
         self._store: OnlineStore | None = None
-        # A store is for one thread at a time, and so are its reads.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"features-{domain.name}")
         strings = [name for name, column in domain.event_table.columns.items() if column.type == "string"]
         self._nobody: dict[str, str | None] = dict.fromkeys(strings, "probe")
 
@@ -95,12 +92,17 @@ class GuardedFeatures:
         """Connect anew, to see views that were declared since; the old connection serves until then."""
         try:
             async with asyncio.timeout(OPEN_SECONDS):
-                store = await asyncio.to_thread(self._open, now)
+                store = await asyncio.to_thread(self._backend.open_store, self._domain.name)
+                await store.connect()
+                # what is done at the first reading is done before an event waits for it
+                await store.read(self._nobody, now=now)
         except Exception:  # noqa: BLE001 - whatever a store's client raises: events are answered without it
             self._reopen_at = now + REOPEN_AFTER
             self._note(is_reachable=False)
         else:
-            self._store = store
+            before, self._store = self._store, store
+            if before is not None:
+                before.close()
             self._note(is_reachable=True)
 
     async def probe(self, now: datetime) -> None:
@@ -112,23 +114,16 @@ class GuardedFeatures:
             self._note(is_reachable=True)
 
     def close(self) -> None:
-        """Let the thread go."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Let the store go."""
+        if self._store is not None:
+            self._store.close()
 
-    def _open(self, now: datetime) -> OnlineStore:
-        """Connect and read once, so that what is done at the first read is done before an event waits for it."""
-        store = self._backend.open_store(self._domain.name)
-        store.read(self._nobody, now=now)
-        return store
-
-    async def _ask(self, question: Callable[[OnlineStore], OnlineRow]) -> OnlineRow | None:
-        store = self._store
-        if store is None:
+    async def _ask(self, question: Callable[[OnlineStore], Awaitable[OnlineRow]]) -> OnlineRow | None:
+        if self._store is None:
             return None
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(READ_SECONDS):
-                return await loop.run_in_executor(self._thread, question, store)
+                return await question(self._store)
         except EventRefusedError as error:
             detail = FieldProblem(field=error.field, expected=error.expected, found=error.found)
             raise RefusalError("invalid_request", "The event cannot be counted.", errors=[detail]) from None

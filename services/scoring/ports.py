@@ -1,4 +1,4 @@
-"""What scoring needs from the rest of the system, as narrow as it is used; all of it is called in threads."""
+"""What scoring needs from the rest of the system, as narrow as it is used; what is not async is called in threads."""
 
 from __future__ import annotations
 
@@ -100,14 +100,22 @@ class OnlineRow(Protocol):
 
 
 class OnlineStore(Protocol):
-    """The online features of one domain; used by one thread at a time."""
+    """The online features of one domain, for one event loop."""
 
-    def decide(self, event: Mapping[str, Any], *, now: datetime) -> OnlineRow:
+    async def connect(self) -> None:
+        """Connect; raises whatever the store's client raises."""
+        ...
+
+    async def decide(self, event: Mapping[str, Any], *, now: datetime) -> OnlineRow:
         """Count the event, and read every view as it was before it; raises EventRefusedError where it cannot be."""
         ...
 
-    def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
+    async def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
         """Read every view's values for the entities that the row's join keys name."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
         ...
 
 
@@ -131,7 +139,7 @@ class Backend(Protocol):
         ...
 
     def open_store(self, domain: str) -> OnlineStore:
-        """Connect to the online features; raises whatever the store's client raises."""
+        """What reads the online features, not connected yet; called in a thread."""
         ...
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> Mapping[str, float]:

@@ -23,7 +23,7 @@ from riskloom.keyfile import ensure_key
 from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.registry import ModelStore
 from riskloom.settings import Settings, load_settings
-from services.scoring.app import create_app
+from services.scoring.app import Direct, create_app
 from services.scoring.backend import SignedBackend
 from services.scoring.runtime import Runtime
 
@@ -66,7 +66,9 @@ def build_app(settings: Settings) -> Starlette:
         ticks=time.perf_counter,
         new_id=lambda: str(uuid.uuid4()),
     )
-    return create_app(runtime, new_request_id=lambda: uuid.uuid4().hex)
+    port = settings.scoring_direct_port
+    direct = None if port is None else Direct(settings.host, port)
+    return create_app(runtime, new_request_id=lambda: uuid.uuid4().hex, direct=direct)
 
 
 class Straight:

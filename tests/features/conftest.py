@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from riskloom.features import FeatureView, StoreLocation, apply, dbt, load_views
 from riskloom.ingest import SimulationPlan, prepare_landing, write_simulation
 from riskloom.settings import Settings
 from riskloom.wiring import dbt_project, store_location
+from tests.features.served import Serve, served
 
 if TYPE_CHECKING:
     import feast
@@ -108,3 +111,10 @@ def batch(online: Built, tmp_path: Path) -> Built:
     views = tuple(replace(view, is_windowed=False) for view in online.views)
     apply(open_store(location), online.domain, views, online.settings.marts)
     return replace(online, location=location, views=views)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Opens the reader of the scoring service over what was built."""
+    with ExitStack() as stack:
+        yield lambda built, live=None: stack.enter_context(served(built.location, built.views, live))

@@ -19,8 +19,6 @@ from riskloom.features import (
     CaughtUp,
     EntryLog,
     LiveWindows,
-    OnlineFeatures,
-    OnlineRow,
     apply,
     catch_up,
     dbt,
@@ -31,9 +29,11 @@ from riskloom.features import (
 )
 from riskloom.features.verification import verify_served
 from riskloom.ledger import Outbox
+from riskloom.online.lookup import OnlineRow
 from riskloom.settings import Settings
 from riskloom.wiring import dbt_project, store_location
 from tests.features.conftest import Built
+from tests.features.served import Serve
 
 HELD_BACK = timedelta(days=3)
 
@@ -77,13 +77,13 @@ def test_nothing_is_read_before_history_is_in(online: Built, tmp_path: Path) -> 
         opened(online, tmp_path / "entries", lambda: online.as_of)
 
 
-def test_the_state_at_the_build_is_what_the_marts_have(online: Built, tmp_path: Path) -> None:
+def test_the_state_at_the_build_is_what_the_marts_have(serve: Serve, online: Built, tmp_path: Path) -> None:
     """Every entity, every feature, to the last bit; through Feast's views and without a row written to its store."""
     assert bring_up(online, tmp_path / "entries").history > 0
     written = materialise(online.store(), online.domain, online.views, as_of=online.as_of)
     assert written.written == ()
     live = opened(online, tmp_path / "entries", lambda: online.as_of)
-    reader = OnlineFeatures.open(online.location, online.views, live)
+    reader = serve(online, live)
     checked = 0
     for view in online.views:
         for row in snapshot(online, view.name):
@@ -111,7 +111,7 @@ def test_history_in_steps_is_history_at_once(online: Built, tmp_path: Path) -> N
         assert all(same(_number(found[name]), row[name]) for name in view.features)
 
 
-def test_what_is_served_is_what_is_trained_on(built: Built, tmp_path: Path) -> None:
+def test_what_is_served_is_what_is_trained_on(serve: Serve, built: Built, tmp_path: Path) -> None:
     """
     Events are decided live, land late by a file, and are built: every logged value is the mart's at that instant.
 
@@ -122,7 +122,7 @@ def test_what_is_served_is_what_is_trained_on(built: Built, tmp_path: Path) -> N
     before, entries = home.build(home.cut), home.settings.entries
     bring_up(before, entries)
     clock = Clock(home.cut)
-    reader = OnlineFeatures.open(before.location, before.views, opened(before, entries, clock))
+    reader = serve(before, opened(before, entries, clock))
     events = home.held_back()
     step = HELD_BACK / (len(events) + 5)
     with Outbox(home.settings.decisions) as decisions:

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from riskloom.catalog import Domain, load_catalog
 from riskloom.registry import ModelStore
 from riskloom.settings import PROJECT_ROOT, Settings, environment
-from services.scoring.app import create_app
+from services.scoring.app import Direct, create_app
 from services.scoring.backend import SignedBackend
 from services.scoring.ports import Backend
 from services.scoring.runtime import Runtime
@@ -83,7 +83,11 @@ def real_backend(world: World, kind: type[SignedBackend] = SignedBackend) -> Sig
 
 @contextmanager
 def in_process(
-    world: World, *, backend: Backend | None = None, clock: Callable[[], datetime] | None = None
+    world: World,
+    *,
+    backend: Backend | None = None,
+    clock: Callable[[], datetime] | None = None,
+    direct: Direct | None = None,
 ) -> Iterator[TestClient]:
     """The application without a network, once it has loaded what there is."""
     ids = iter(range(10**9))
@@ -98,7 +102,7 @@ def in_process(
         ticks=time.perf_counter,
         new_id=lambda: f"decision-{next(ids)}",
     )
-    app = create_app(runtime, new_request_id=lambda: f"request-{next(ids)}")
+    app = create_app(runtime, new_request_id=lambda: f"request-{next(ids)}", direct=direct)
     with TestClient(app, base_url="http://scoring.test", follow_redirects=False) as client:
         wait_until(lambda: "loading" not in client.get("/readyz").text)
         yield client

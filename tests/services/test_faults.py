@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ import pytest
 
 from riskloom.access import revoke_key
 from riskloom.catalog import Domain
-from riskloom.features import OnlineRow
 from riskloom.ledger import read_decisions
 from riskloom.registry import LoadedModel, ModelStore, rollback
+from services.scoring import ports
 from services.scoring.backend import SignedBackend
 from services.scoring.ports import Matrix
 from tests.services.conftest import World, event, in_process, real_backend, wait_until
@@ -38,17 +39,24 @@ class FailingStore(SignedBackend):
         backend, store = self, super().open_store(domain)
 
         class Switched:
-            def decide(self, event: Mapping[str, Any], *, now: datetime) -> OnlineRow:
-                return self.answer(lambda: store.decide(event, now=now))
+            async def connect(self) -> None:
+                await store.connect()
 
-            def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
-                return self.answer(lambda: store.read(row, now=now))
+            async def decide(self, event: Mapping[str, Any], *, now: datetime) -> ports.OnlineRow:
+                await self.answering()
+                return await store.decide(event, now=now)
 
-            def answer(self, ask: Callable[[], OnlineRow]) -> OnlineRow:
-                backend.hang.wait(timeout=30)
+            async def read(self, row: Mapping[str, str | None], *, now: datetime) -> ports.OnlineRow:
+                await self.answering()
+                return await store.read(row, now=now)
+
+            def close(self) -> None:
+                store.close()
+
+            async def answering(self) -> None:
+                await asyncio.to_thread(backend.hang.wait, 30)
                 if backend.is_down:
                     raise ConnectionError("redis://:a-password@store/0 refused")
-                return ask()
 
         return Switched()
 

@@ -14,12 +14,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain
-from riskloom.features import EntryLog, OnlineFeatures, open_live
+from riskloom.features import EntryLog, open_live
 from riskloom.features.live import decided_stream
 from riskloom.ledger import read_decisions
 from riskloom.policy import CostPolicy, Releases, policy_version
 from riskloom.pseudonyms import Pseudonyms
 from riskloom.registry import ModelStore, load_model
+from tests.features.served import served
 from tests.services.conftest import World, event, in_process, real_backend
 from tests.services.world import (
     CALM,
@@ -124,10 +125,9 @@ def test_score_is_the_models(world: World, domain: Domain) -> None:
     settings = world.settings
     live = open_live(domain, store_location(settings), EntryLog(settings.entries), lambda: world.now)
     views = views_of(settings, domain)
-    online = OnlineFeatures.open(store_location(settings), views, live)
-    before = online.read(
-        {view.join_key: concealed(domain, view.join_key, FLAGGED) for view in views}, now=world.now
-    ).values
+    keys = {view.join_key: concealed(domain, view.join_key, FLAGGED) for view in views}
+    with served(store_location(settings), views, live) as reader:
+        before = reader.read(keys, now=world.now).values
     values = dict.fromkeys(domain.request_features, math.nan) | before
     model = load_model(ModelStore(settings.bentoml_home, settings.keys), domain.name, "1")
     matrix = np.array([[values[name] for name in model.manifest.feature_names]])

@@ -1,0 +1,52 @@
+"""The reader of a domain's online features for the kind of store that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from riskloom.features.live import LiveWindows
+from riskloom.features.store import StoreLocation, project_name
+from riskloom.features.views import FeatureView
+from riskloom.online.lookup import Lookup, OnlineRow
+from riskloom.online.redis_reader import RedisReader
+from riskloom.online.sqlite_reader import SqliteReader
+
+
+class OnlineReader(Protocol):
+    """Reads for one event loop; Redis and SQLite answer alike."""
+
+    async def connect(self) -> None:
+        """Connect; raises StateUnavailableError or FeatureError."""
+
+    async def decide(self, event: Mapping[str, Any], *, now: datetime) -> OnlineRow:
+        """Count the event that is decided, and read all views as they were before it."""
+
+    async def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
+        """Read all views for the entities named in ``row``; nothing is counted."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+def open_reader(
+    location: StoreLocation, views: Sequence[FeatureView], live: LiveWindows | None, *, patience: float
+) -> OnlineReader:
+    """
+    What reads a domain's features, not connected yet.
+
+    Args:
+        location: Where the online store is.
+        views: The domain's views.
+        live: Its live windows; without them windowed views too are read as of the last build.
+        patience: Seconds that Redis may take for a reading.
+
+    Raises:
+        FeatureError: Feast's configuration cannot be read.
+    """
+    lookup = Lookup(views, project_name(location), is_live=live is not None)
+    if isinstance(location.online, Path):
+        return SqliteReader(location.online, lookup, live)
+    return RedisReader(location.online, lookup, live, patience=patience)

@@ -1,0 +1,57 @@
+"""The readers of the scoring service, asked from tests that are no coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from riskloom.features import FeatureView, StoreLocation
+from riskloom.features.live import LiveWindows
+from riskloom.online.lookup import OnlineRow
+from riskloom.online.reader import OnlineReader, open_reader
+
+if TYPE_CHECKING:
+    from tests.features.conftest import Built
+
+_PATIENCE = 5.0
+
+
+class Served:
+    """A reader with an event loop of its own."""
+
+    def __init__(self, runner: asyncio.Runner, reader: OnlineReader) -> None:
+        self._runner, self._reader = runner, reader
+
+    def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
+        """Read all views."""
+        return self._runner.run(self._reader.read(row, now=now))
+
+    def decide(self, event: Mapping[str, Any], *, now: datetime) -> OnlineRow:
+        """Count an event and read all views."""
+        return self._runner.run(self._reader.decide(event, now=now))
+
+
+class Serve(Protocol):
+    """Opens the reader of the scoring service over what was built."""
+
+    def __call__(self, built: Built, live: LiveWindows | None = None) -> Served:
+        """Open it until the test ends."""
+
+
+@contextmanager
+def served(location: StoreLocation, views: Sequence[FeatureView], live: LiveWindows | None = None) -> Iterator[Served]:
+    """Open what the scoring service would read a domain's features with."""
+    with asyncio.Runner() as runner:
+        reader = open_reader(location, views, live, patience=_PATIENCE)
+        runner.run(reader.connect())
+        try:
+            yield Served(runner, reader)
+        finally:
+            runner.run(_close(reader))
+
+
+async def _close(reader: OnlineReader) -> None:
+    reader.close()
