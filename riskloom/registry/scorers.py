@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from riskloom.detector import Detector, from_bytes
 from riskloom.errors import DetectorError, RegistryError
+from riskloom.registry.lightgbm_library import Trees
 from riskloom.registry.manifest import Kind
-from riskloom.registry.single_row import SingleRow
 from riskloom.registry.skops_format import load_estimator
 from riskloom.registry.transforms import signed_log
 
@@ -96,32 +96,31 @@ class BoostedTrees:
     """A LightGBM model from its native text; contributions are exact TreeSHAP values (Lundberg et al. 2020)."""
 
     def __init__(self, content: bytes, features: int, *, file: str) -> None:
-        import lightgbm  # noqa: PLC0415
-
         try:
             text = content.decode("ascii")
-            # LightGBM reads a cut file as far as it goes and serves a smaller model
-            if _END_OF_TEXT not in text:
-                raise RegistryError(f"{file}: expected a whole LightGBM model, found one that is cut off")
-            self._booster = lightgbm.Booster(model_str=text)
-        except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
+        except UnicodeDecodeError as error:
             raise RegistryError(f"{file}: expected a LightGBM model in text form, found {error}") from error
-        if self._booster.num_feature() != features:
-            raise RegistryError(f"{file}: expected {features} features, found {self._booster.num_feature()}")
-        self._single = SingleRow(self._booster)
+        # LightGBM reads a cut file as far as it goes and serves a smaller model
+        if _END_OF_TEXT not in text:
+            raise RegistryError(f"{file}: expected a whole LightGBM model, found one that is cut off")
+        try:
+            self._trees = Trees(text)
+        except RegistryError as error:
+            raise RegistryError(f"{file}: expected a LightGBM model in text form, found {error}") from error
+        if self._trees.features != features:
+            raise RegistryError(f"{file}: expected {features} features, found {self._trees.features}")
 
     def raw(self, matrix: FloatArray) -> FloatArray:
         """Uncalibrated scores in [0, 1], shape (rows,)."""
-        return np.asarray(self._booster.predict(matrix, num_threads=1), dtype=np.float64)
+        return self._trees.predict(matrix)
 
     def raw_one(self, row: FloatArray) -> float:
         """That of one row, shape (features,); for one thread at a time."""
-        return self._single(row)
+        return self._trees.predict_one(row)
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """TreeSHAP values in log-odds, shape (rows, features); the base value is left out."""
-        values = self._booster.predict(matrix, pred_contrib=True, num_threads=1)
-        return np.asarray(values[:, :-1], dtype=np.float64)
+        return self._trees.contributions(matrix)[:, :-1]
 
 
 class Outliers(ByMatrix):
