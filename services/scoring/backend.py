@@ -19,7 +19,7 @@ from riskloom.features import (
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest, read_requests, requests_folder, write_request
 from riskloom.lifecycle.publication import publication_path, read_publication
-from riskloom.online.reader import open_reader
+from riskloom.reading.reader import open_reader
 from riskloom.registry import LoadedModel, ModelStore, load_model, load_public_key, read_record
 from riskloom.rules import load_lists, schema_of
 from services.scoring.features import READ_SECONDS

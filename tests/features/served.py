@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from riskloom.features import FeatureView, StoreLocation
 from riskloom.features.live import LiveWindows
-from riskloom.online.lookup import OnlineRow
-from riskloom.online.reader import OnlineReader, open_reader
+from riskloom.reading.lookup import OnlineRow
+from riskloom.reading.reader import OnlineReader, open_reader
 
 if TYPE_CHECKING:
     from tests.features.conftest import Built

@@ -29,7 +29,7 @@ from riskloom.features import (
 )
 from riskloom.features.verification import verify_served
 from riskloom.ledger import Outbox
-from riskloom.online.lookup import OnlineRow
+from riskloom.reading.lookup import OnlineRow
 from riskloom.settings import Settings
 from riskloom.wiring import dbt_project, store_location
 from tests.features.conftest import Built

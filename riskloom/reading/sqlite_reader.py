@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from riskloom.errors import FeatureError
 from riskloom.features.live import LiveWindows
 from riskloom.online import layout
-from riskloom.online.lookup import Lookup, OnlineRow
+from riskloom.reading.lookup import Lookup, OnlineRow
 
 Answer = TypeVar("Answer")
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from riskloom.features.live import LiveWindows
 from riskloom.features.store import StoreLocation, project_name
 from riskloom.features.views import FeatureView
-from riskloom.online.lookup import Lookup, OnlineRow
-from riskloom.online.redis_reader import RedisReader
-from riskloom.online.sqlite_reader import SqliteReader
+from riskloom.reading.lookup import Lookup, OnlineRow
+from riskloom.reading.redis_reader import RedisReader
+from riskloom.reading.sqlite_reader import SqliteReader
 
 
 class OnlineReader(Protocol):

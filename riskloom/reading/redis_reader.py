@@ -9,8 +9,8 @@ from typing import Any
 
 from riskloom.errors import StateUnavailableError
 from riskloom.features.live import LiveWindows
-from riskloom.online.lookup import Lookup, OnlineRow
-from riskloom.online.redis_pipe import Command, RedisPipe
+from riskloom.reading.lookup import Lookup, OnlineRow
+from riskloom.reading.redis_pipe import Command, RedisPipe
 from riskloom.windows.redis_store import Script, answer_of, exchange_arguments
 
 
