@@ -27,7 +27,7 @@ BENTOFILE = PROJECT_ROOT / "services" / "scoring" / "bentofile.yaml"
 def test_versions_are_the_locked_ones() -> None:
     """What the Bento installs elsewhere is what was tested here."""
     for line in yaml.safe_load(BENTOFILE.read_text())["python"]["packages"]:
-        name, version = re.fullmatch(r"([a-z-]+)(?:\[[a-z,]+\])?==([0-9.]+)", line).groups()  # type: ignore[union-attr]
+        name, version = re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z,]+\])?==([0-9.]+)", line).groups()  # type: ignore[union-attr]
         assert importlib.metadata.version(name) == version, line
 
 
