@@ -62,15 +62,18 @@ def take_verdicts(name: str) -> dict[str, int]:
 
 @task(execution_timeout=timedelta(minutes=10))
 def check_landing(name: str) -> dict[str, str]:
-    """Refuse to build from nothing; say what the build is as of: dbt's variables."""
+    """Land what was pushed; refuse to build from nothing; say what the build is as of: dbt's variables."""
+    from datetime import UTC, datetime
+
     from riskloom import ingest
     from riskloom.catalog import load_domain
     from riskloom.errors import ContractError
     from riskloom.features import dbt
-    from riskloom.wiring import as_of_or_watermark, dbt_project
+    from riskloom.wiring import as_of_or_watermark, dbt_project, land_accepted
 
     settings, domain = load_settings(), load_domain(name)
     ingest.prepare_landing(domain, settings.landing)
+    log.info("pushed events: %s", land_accepted(settings, domain, now=datetime.now(UTC)))
     check = ingest.check_landing(domain, settings.landing)
     for table, found in check.tables.items():
         log.info("%s: %d rows, newest %s, %d in quarantine", table, found.rows, found.newest, found.quarantined)

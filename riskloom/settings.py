@@ -145,6 +145,11 @@ class Settings(BaseSettings):
         return self.home / "entries"
 
     @property
+    def events(self) -> Path:
+        """Events that were pushed and accepted, until they have landed, JSON lines, ``<domain>/*.jsonl``."""
+        return self.home / "events"
+
+    @property
     def rules(self) -> Path:
         """The rules and lists in force, ``<domain>/rules.json``, signed; beside them what services ask for."""
         return self.home / "rules"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from riskloom.features import StoreLocation
     from riskloom.features.dbt import DbtProject
+    from riskloom.ingest import LandedEvents
     from riskloom.ingest.labels import LandedLabels
     from riskloom.ledger.audit import AuditTrail
     from riskloom.ledger.replay import Replay
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from riskloom.rules import Schema
     from riskloom.stack.keeper import Keeper
     from riskloom.training.pipeline import FeatureSource
+
+#: So long after its day a file of accepted events that has landed is kept.
+KEEP_EVENTS = timedelta(days=7)
 
 
 def dbt_project(settings: Settings) -> DbtProject:
@@ -295,6 +299,22 @@ def commit_of(project: Path) -> str:
     if commit is None:
         return "unknown"
     return f"{commit}+" if _git(project, "status", "--porcelain", "--untracked-files=no") else commit
+
+
+def land_accepted(settings: Settings, domain: Domain, *, now: datetime) -> LandedEvents:
+    """Land the events of a domain that were pushed and accepted."""
+    from riskloom.ingest import land_events  # noqa: PLC0415
+
+    return land_events(
+        domain,
+        settings.events,
+        landing=settings.landing,
+        quarantine=settings.quarantine,
+        now=now,
+        keep=KEEP_EVENTS,
+        threads=settings.duckdb_threads,
+        memory=settings.duckdb_memory,
+    )
 
 
 def as_of_or_watermark(settings: Settings, domain: Domain, text: str | None) -> datetime:

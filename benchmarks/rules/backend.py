@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from riskloom.errors import ConfigError
+from riskloom.intake import Door
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest
 from services.scoring.ports import Matrix, Status
@@ -104,6 +106,14 @@ class MemoryBackend:
     def open_store(self, domain: str) -> _Store:
         """The features by account."""
         return _Store(f"{domain}__activity", self.features, dict.fromkeys(self._names, 0.0))
+
+    def events_stamp(self, domain: str) -> object:
+        """Windows are never declared otherwise."""
+        return domain
+
+    def open_door(self, domain: str) -> Door:
+        """No events are pushed."""
+        raise ConfigError(f"{domain}: expected no pushed events here, found one")
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> Mapping[str, float]:
         """No feature is computed."""

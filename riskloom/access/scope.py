@@ -10,6 +10,7 @@ from pydantic import Field
 #: What is granted for a domain: ``cases:read:<domain>`` or, for every domain, ``cases:read:*``.
 DomainRight = Literal[
     "score",
+    "events",
     "decisions:read",
     "cases:read",
     "cases:write",
@@ -45,6 +46,11 @@ def scope_of(right: DomainRight, domain: str) -> str:
 def score_scope(domain: str) -> str:
     """The scope that scoring one domain needs."""
     return scope_of("score", domain)
+
+
+def events_scope(domain: str) -> str:
+    """The scope that pushing events of one domain needs."""
+    return scope_of("events", domain)
 
 
 def known_scopes(domains: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from riskloom.cli import (
     assessment,
+    events,
     features,
     ingest,
     ledger,
@@ -40,7 +41,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     modules = (
-        ingest, features, rules, lists, training, registry, assessment, serving, ledger, users, monitoring, watch, stack
+        ingest, events, features, rules, lists, training, registry, assessment, serving, ledger, users, monitoring,
+        watch, stack,
     )  # fmt: skip
     for module in modules:
         module.register(app)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from riskloom.catalog import load_domain
 from riskloom.settings import load_settings
-from riskloom.wiring import as_of_or_watermark, dbt_project, store_location
+from riskloom.wiring import as_of_or_watermark, dbt_project, land_accepted, store_location
 
 Slug = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain's name.")]
 AsOf = Annotated[
@@ -46,6 +46,7 @@ def build(
 
     settings, domain, console = load_settings(), load_domain(domain_name), Console()
     prepare_landing(domain, settings.landing)
+    land_accepted(settings, domain, now=datetime.now(UTC))
     instant = as_of_or_watermark(settings, domain, as_of)
     project = dbt_project(settings)
     report = dbt.build(domain, project, as_of=instant, full_refresh=full_refresh)

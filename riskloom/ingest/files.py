@@ -39,6 +39,7 @@ class _Job:
     threads: int
     memory: str
     pseudonym_key: bytes | None
+    is_stamped: bool
 
     @property
     def contract(self) -> str:
@@ -57,6 +58,7 @@ def ingest_files(
     threads: int = 2,
     memory: str = "2GB",
     pseudonym_key: bytes | None = None,
+    is_stamped: bool = False,
 ) -> IngestReport:
     """
     Check the rows of files against a table's contract; land the good ones, quarantine the others.
@@ -75,6 +77,7 @@ def ingest_files(
         threads: Of DuckDB.
         memory: Most that DuckDB takes, such as ``2GB``; the rest goes to disk, beside the landing zone.
         pseudonym_key: Where the contract or the mapping asks for pseudonyms; see ``ensure_pseudonym_key``.
+        is_stamped: The rows' ``observed_at`` is a stamp of ours, so rows that differ in nothing else are the same.
 
     Raises:
         ConfigError: No such table, a clock without zone, or pseudonyms to make and no key.
@@ -94,7 +97,11 @@ def ingest_files(
     prepare_landing(domain, landing)
     landed = table_folder(landing, domain, table)
     quarantined = table_folder(quarantine, domain, table)
-    job = _Job(domain, contract, read, landed, quarantined, landing.parent, observed_at, threads, memory, pseudonym_key)
+    job = _Job(
+        domain, contract, read, landed, quarantined, landing.parent, observed_at, threads, memory, pseudonym_key,
+        # where the stamp is part of the key, another stamp is another row
+        is_stamped=is_stamped and "observed_at" not in contract.key,
+    )  # fmt: skip
     reports: list[FileReport] = []
     refusals: list[ContractError] = []
     with locked(landed):
@@ -126,7 +133,7 @@ def _ingest_file(job: _Job, path: Path) -> FileReport:
         if known is not None:
             return FileReport(path.name, known.read, 0, known.read, 0, known.skipped, ignored, is_known=True)
         staged = _stage(job, source, mapping, connection, scratch)
-        clock = None if "observed_at" in mapping.columns else job.observed_at
+        clock = job.observed_at if job.is_stamped or "observed_at" not in mapping.columns else None
         repeats = find_repeats(connection, job.table, sorted(job.landed.glob("*.parquet")), clock)
         report = _report(path.name, staged, repeats, ignored)
         if report.quarantined:

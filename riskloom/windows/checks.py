@@ -9,7 +9,16 @@ from typing import Any
 from riskloom.catalog import Domain
 from riskloom.contracts import TableContract
 from riskloom.windows.manifest import Node
-from riskloom.windows.plan import EFFECTIVE, EVENT_ID, OBSERVED, RatioFeature, Stream, WindowFeature, WindowView
+from riskloom.windows.plan import (
+    EFFECTIVE,
+    EVENT_ID,
+    OBSERVED,
+    Derived,
+    RatioFeature,
+    Stream,
+    WindowFeature,
+    WindowView,
+)
 
 Misfit = tuple[str, str, str]
 
@@ -31,7 +40,21 @@ def misfits_of_stream(domain: Domain, stream: Stream, columns: Mapping[str, Mapp
     for name in stream.entities:
         if stream.fields.get(name, "key") != "key":
             yield f"{key}.fields.{name}", "key, as an entity is a text", repr(stream.fields[name])
+    if stream.live is not None and stream.table in domain.tables and stream.table != domain.subject.event_table:
+        yield from _misfits_of_live(stream, stream.live, domain.tables[stream.table])
     yield from _misfits_of_columns(stream, columns)
+
+
+def _misfits_of_live(stream: Stream, live: Mapping[str, Derived], table: TableContract) -> Iterator[Misfit]:
+    """What rows of the table do not have, though each is to be an event by itself."""
+    columns = f"a column of {table.name} ({', '.join(table.columns)})"
+    for name in live:
+        if name not in stream.fields:
+            yield f"config.meta.stream.live.{name}", f"one of the fields ({', '.join(stream.fields)})", repr(name)
+    read = {name: live[name].column if name in live else name for name in stream.fields}
+    for name, column in {name: name for name in (stream.event_id, *stream.entities)}.items() | read.items():
+        if column not in table.columns:
+            yield f"config.meta.stream.live.{name}", columns, repr(column)
 
 
 def _misfits_of_columns(stream: Stream, columns: Mapping[str, Mapping[str, Any]]) -> Iterator[Misfit]:

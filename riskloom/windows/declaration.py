@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from riskloom.catalog import Domain
 from riskloom.contracts import Duration, mistakes_from, parse_duration
@@ -23,6 +31,7 @@ from riskloom.windows.plan import (
     CREATED_TIMESTAMP,
     EVENT_TIMESTAMP,
     Aggregate,
+    Derived,
     RatioFeature,
     Scale,
     Smoothing,
@@ -70,6 +79,20 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _Derived(_Section):
+    """A field under ``config.meta.stream.live``."""
+
+    column: Name
+    one_of: tuple[bool | int | str, ...] | None = Field(default=None, min_length=1)
+    none_of: tuple[bool | int | str, ...] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
+        if self.one_of is not None and self.none_of is not None:
+            raise ValueError("one_of or none_of, not both")
+        return self
+
+
 class _Stream(_Section):
     """``config.meta.stream``."""
 
@@ -80,6 +103,7 @@ class _Stream(_Section):
     entities: tuple[Name, ...] = Field(min_length=1)
     fields: dict[Name, _Scale] = Field(default_factory=dict)
     dedupe: Duration
+    live: dict[Name, _Derived] | None = None
 
 
 class _View(BaseModel):
@@ -182,9 +206,19 @@ def _streams(reader: _Reader, node: Node, meta: Mapping[str, Any]) -> Iterator[S
         entities=section.entities,
         fields=section.fields,
         dedupe_us=section.dedupe // _MICROSECOND,
+        live=_live(reader.domain, section),
     )
     reader.wrong(node, misfits_of_stream(reader.domain, stream, node["columns"]))
     yield stream
+
+
+def _live(domain: Domain, section: _Stream) -> Mapping[str, Derived] | None:
+    """How rows become events; what is decided is always live, under the names of its columns."""
+    if section.table == domain.subject.event_table:
+        return {}
+    if section.live is None:
+        return None
+    return {name: Derived(item.column, item.one_of, item.none_of) for name, item in section.live.items()}
 
 
 def _views(reader: _Reader, node: Node, streams: Mapping[str, Stream], names: set[str]) -> Iterator[WindowView]:

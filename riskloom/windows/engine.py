@@ -226,6 +226,19 @@ class WindowEngine:
                 self.settle()
         return Observation(answer.stamp_us, is_duplicate, computed)
 
+    def check(self, stream: str, event: Mapping[str, object]) -> None:
+        """
+        Look whether an event can be counted, without asking the store; when it happened is not looked at.
+
+        Raises:
+            EventRefusedError: It would make a number wrong.
+        """
+        coder = self._coder(stream)
+        coder.event_id(event)
+        coder.numbers(event)
+        for join_key in coder.kept:
+            key_of(stream, join_key, event[join_key])
+
     def read(self, keys: Mapping[str, str | None], at_us: int | None = None) -> dict[str, Value]:
         """
         Compute the features of keys without counting anything.

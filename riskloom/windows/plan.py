@@ -47,6 +47,22 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """
+    A field that is made of one column of the stream's table: the column's value, or 1 where it is among some values.
+
+    Attributes:
+        column: Of the table.
+        one_of: The field is 1 where the column has one of these values, else 0.
+        none_of: The field is 0 where the column has one of these values, else 1.
+    """
+
+    column: str
+    one_of: tuple[bool | int | str, ...] | None = None
+    none_of: tuple[bool | int | str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """
     Events that windows aggregate, each known from its ``observed_at``.
@@ -59,6 +75,8 @@ class Stream:
         entities: Columns whose values events are kept under.
         fields: What is aggregated, with its number of decimals; ``key`` for texts.
         dedupe_us: So long an event id that was accepted is a duplicate.
+        live: The fields that are not columns of the table under their own names, where each row of the table is an
+            event; None where it is not, or where an event is made of more than its row.
     """
 
     name: str
@@ -68,6 +86,7 @@ class Stream:
     entities: tuple[str, ...]
     fields: Mapping[str, Scale]
     dedupe_us: int
+    live: Mapping[str, Derived] | None = None
 
 
 @dataclass(frozen=True, slots=True)

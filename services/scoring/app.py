@@ -17,6 +17,7 @@ from riskloom.access import METRICS, score_scope
 from services.scoring.bulkhead import Bulkhead
 from services.scoring.decisions import Decision
 from services.scoring.direct import listening
+from services.scoring.events import events_endpoint
 from services.scoring.metrics import NO_DOMAIN, NO_OUTCOME
 from services.scoring.openapi import TITLE, openapi_document
 from services.scoring.runtime import Runtime
@@ -73,7 +74,9 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: D
                 Route(f"/v1/domains/{name}/score", score_endpoint(runtime, name, models[name]), methods=["POST"])
                 for name in models
             ),
+            *(Route(f"/v1/domains/{name}/events", events_endpoint(runtime, name), methods=["POST"]) for name in models),
             Route("/v1/domains/{domain}/score", unknown_domain_endpoint(runtime), methods=["POST"]),
+            Route("/v1/domains/{domain}/events", unknown_domain_endpoint(runtime), methods=["POST"]),
             *operation_routes(runtime),
             Route("/openapi.json", openapi),
             *page_routes(TITLE),

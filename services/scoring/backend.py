@@ -16,6 +16,8 @@ from riskloom.features import (
     load_views,
     open_live,
 )
+from riskloom.intake import Door, open_door
+from riskloom.ledger import Outbox
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest, read_requests, requests_folder, write_request
 from riskloom.lifecycle.publication import publication_path, read_publication
@@ -37,6 +39,7 @@ class SignedBackend:
         rules: Where the rules in force are.
         store: Where Feast works and beside it the live windows, and what declares them.
         entries: Where the events that entered the live windows are written down.
+        events: Where events that were pushed wait for their landing.
         clock: The time, timezone-aware.
     """
 
@@ -49,6 +52,7 @@ class SignedBackend:
         rules: Path,
         store: StoreLocation,
         entries: Path,
+        events: Path,
         clock: Callable[[], datetime],
     ) -> None:
         self._domains = domains
@@ -57,6 +61,7 @@ class SignedBackend:
         self._rules = rules
         self._store = store
         self._entries = EntryLog(entries)
+        self._events = Outbox(events, dated_by="observed_at")
         self._clock = clock
 
     def stamp(self, domain: str) -> object:
@@ -79,6 +84,16 @@ class SignedBackend:
         """What reads Feast's online store and the live windows, where the domain declares some."""
         live = open_live(self._domains[domain], self._store, self._entries, self._clock, folds_later=True)
         return open_reader(self._store, self.views(domain), live, patience=READ_SECONDS)
+
+    def events_stamp(self, domain: str) -> object:
+        """What changes when dbt's manifest is replaced."""
+        del domain
+        return _stamp(self._store.manifest)
+
+    def open_door(self, domain: str) -> Door:
+        """Connect to the state of the live windows, which tells events that were taken before."""
+        declared = self._domains[domain]
+        return open_door(declared, self._store, entries=self._entries, outbox=self._events, clock=self._clock)
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> dict[str, float]:
         """Compute the request features with the code that computed them for training."""

@@ -16,6 +16,7 @@ from services.scoring.status import DomainStatus
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 NO_DOMAIN = "none"
 NO_OUTCOME = "none"
+NO_TABLE = "none"
 
 
 M = TypeVar("M", Counter, Histogram)
@@ -76,6 +77,31 @@ class Metrics:
                 "riskloom_scoring_degraded_decisions",
                 "Decisions made with a view stale or missing, by domain.",
                 ["domain"],
+                registry=self._registry,
+            )
+        )
+        self.events = Labelled(
+            Counter(
+                "riskloom_events",
+                "Events that were pushed, by domain, table and status: accepted, duplicate, refused or unavailable.",
+                ["domain", "table", "status"],
+                registry=self._registry,
+            )
+        )
+        self.event_requests = Labelled(
+            Counter(
+                "riskloom_events_requests",
+                "Answers to pushed events and batches, by domain and HTTP status.",
+                ["domain", "status"],
+                registry=self._registry,
+            )
+        )
+        self.event_latency = Labelled(
+            Histogram(
+                "riskloom_events_latency_seconds",
+                "From the headers of pushed events to their answer, by domain.",
+                ["domain"],
+                buckets=_BUCKETS,
                 registry=self._registry,
             )
         )

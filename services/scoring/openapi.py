@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from riskloom import __version__
-from riskloom.access import METRICS, score_scope
+from riskloom.access import METRICS, events_scope, score_scope
 from riskloom.catalog import Domain
 from services.scoring.decisions import Decision
-from services.scoring.schema import example
+from services.scoring.events import MAX_EVENTS, EventResult, EventResults
+from services.scoring.schema import example, row_example, row_schema
 from services.scoring.status import Readiness
 from services.web.pages import API_KEYS
 from services.web.problems import KINDS, MEDIA_TYPE, Code, Problem
@@ -33,11 +34,20 @@ _CODES: tuple[Code, ...] = (
     "body_too_large",
     "unsupported_media_type",
     "invalid_request",
+    "too_busy",
     "internal",
     "model_missing",
     "decision_not_recorded",
     "timeout",
 )
+#: What it may answer instead of results.
+_EVENT_CODES: tuple[Code, ...] = (*_CODES[: _CODES.index("model_missing")], "unavailable")
+_EVENT_MEANING: dict[int, str] = {
+    413: "The body is larger than 1 MB.",
+    422: "The body is neither an event nor a batch; or the only event was refused, and `errors` names each field.",
+    429: "Too many batches of this domain are waiting; `Retry-After` says when to come again.",
+    503: "Nothing could be kept; send it again.",
+}
 _MEANING: dict[int, str] = {
     400: "The body is not JSON, or not JSON everybody reads the same way.",
     401: "No API key, or none that was given out.",
@@ -46,6 +56,7 @@ _MEANING: dict[int, str] = {
     413: "The body is larger than 64 kB.",
     415: "The body is not declared as plain JSON.",
     422: "A field is unknown, missing or not what the contract says; `errors` names each.",
+    429: "As many decisions of this domain as may be are under way; `Retry-After` says when to come again.",
     500: "A mistake of ours; the log has it under the request's id.",
     503: "No model is in service, or the decision could not be written down: no decision was made.",
     504: "The decision took too long: no decision was made.",
@@ -60,7 +71,7 @@ def openapi_document(domains: Mapping[str, Domain], requests: Mapping[str, type[
         domains: The declared domains by name.
         requests: Each domain's request model by the domain's name.
     """
-    models = [*requests.values(), Decision, Problem, Readiness]
+    models = [*requests.values(), Decision, EventResult, EventResults, Problem, Readiness]
     modes = [(model, "validation" if model in requests.values() else "serialization") for model in models]
     _, definitions = models_json_schema(modes, ref_template=_REF)  # type: ignore[arg-type]
     return {
@@ -68,13 +79,14 @@ def openapi_document(domains: Mapping[str, Domain], requests: Mapping[str, type[
         "info": {"title": TITLE, "version": __version__, "description": _DESCRIPTION.strip()},
         "paths": {
             **{f"/v1/domains/{name}/score": {"post": _score(domains[name], requests[name])} for name in domains},
+            **{f"/v1/domains/{name}/events": {"post": _events(domains[name])} for name in domains},
             **_operations(),
         },
         "components": {
-            "schemas": definitions["$defs"],
+            "schemas": {**definitions["$defs"], **_event_schemas(domains)},
             "securitySchemes": API_KEYS,
         },
-        "tags": [{"name": "scoring"}, {"name": "operations"}],
+        "tags": [{"name": "scoring"}, {"name": "events"}, {"name": "operations"}],
     }
 
 
@@ -90,9 +102,62 @@ def _score(domain: Domain, request: type[BaseModel]) -> dict[str, Any]:
         "requestBody": {"required": True, "content": _json(request.__name__, example=example(domain))},
         "responses": {
             "200": {"description": "The decision.", "content": _json(Decision.__name__)},
-            **{str(status): _problem(status) for status in sorted(_MEANING)},
+            **_problems(_CODES, _MEANING),
         },
     }
+
+
+def _events(domain: Domain) -> dict[str, Any]:
+    table = domain.event_table
+    pushed = {"table": table.name, "event": row_example(table)}
+    name = _REF.format(model=_pushed_name(domain))
+    items = {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": {"$ref": name}}
+    either = [{"$ref": _REF.format(model=model.__name__)} for model in (EventResult, EventResults)]
+    return {
+        "tags": ["events"],
+        "operationId": f"push_{domain.name}",
+        "summary": f"{domain.title}: push events without wanting a decision",
+        "description": "One event, or a batch that is taken in its order; one that is refused does not touch the "
+        "others. Each is taken once by the key of its table: sent again it is a duplicate. It moves the live windows "
+        f"that its row can move by itself, and lands.\n\nNeeds the scope `{events_scope(domain.name)}`.",
+        "security": _security(),
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"oneOf": [{"$ref": name}, _object({"events": items})]},
+                    "examples": {"one": {"value": pushed}, "batch": {"value": {"events": [pushed]}}},
+                }
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "What became of the event; of a batch of each event, at its place.",
+                "content": {"application/json": {"schema": {"oneOf": either}}},
+            },
+            **_problems(_EVENT_CODES, _MEANING | _EVENT_MEANING),
+        },
+    }
+
+
+def _event_schemas(domains: Mapping[str, Domain]) -> dict[str, Any]:
+    """A pushed event of each domain: a table with a row of its contract."""
+    return {
+        _pushed_name(domain): {
+            "oneOf": [
+                _object({"table": {"const": name}, "event": row_schema(table)}) for name, table in domain.tables.items()
+            ]
+        }
+        for domain in domains.values()
+    }
+
+
+def _pushed_name(domain: Domain) -> str:
+    return "".join(part.capitalize() for part in domain.name.split("_")) + "PushedEvent"
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def _operations() -> dict[str, Any]:
@@ -118,10 +183,14 @@ def _operation(name: str, summary: str, responses: dict[str, Any]) -> dict[str, 
     return {"tags": ["operations"], "operationId": name, "summary": summary, "responses": responses}
 
 
-def _problem(status: int) -> dict[str, Any]:
-    codes = [code for code in _CODES if KINDS[code].status == status]
-    described = f"{_MEANING[status]} Codes: {', '.join(f'`{code}`' for code in codes)}."
-    return {"description": described, "content": {MEDIA_TYPE: _schema(Problem.__name__)}}
+def _problems(codes: Sequence[Code], meaning: Mapping[int, str]) -> dict[str, Any]:
+    """What each status that these codes have means."""
+    found = {}
+    for status in sorted({KINDS[code].status for code in codes}):
+        named = ", ".join(f"`{code}`" for code in codes if KINDS[code].status == status)
+        described = f"{meaning[status]} Codes: {named}."
+        found[str(status)] = {"description": described, "content": {MEDIA_TYPE: _schema(Problem.__name__)}}
+    return found
 
 
 def _json(schema: str, **more: object) -> dict[str, Any]:

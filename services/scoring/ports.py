@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from riskloom.intake import Door
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest
 
@@ -140,6 +141,14 @@ class Backend(Protocol):
 
     def open_store(self, domain: str) -> OnlineStore:
         """What reads the online features, not connected yet; called in a thread."""
+        ...
+
+    def events_stamp(self, domain: str) -> object:
+        """Something that changes when windows may be declared otherwise."""
+        ...
+
+    def open_door(self, domain: str) -> Door:
+        """Open the door for events that are pushed; raises whatever the store's client raises."""
         ...
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> Mapping[str, float]:

@@ -16,6 +16,7 @@ from riskloom.pseudonyms import Pseudonyms
 from services.memory import settle_memory
 from services.scoring.champions import Champions
 from services.scoring.decisions import Decider
+from services.scoring.doors import GuardedDoor
 from services.scoring.features import GuardedFeatures
 from services.scoring.metrics import Metrics
 from services.scoring.ports import Backend
@@ -60,9 +61,9 @@ class Runtime:
     ) -> None:
         self.domains = domains
         self.ticks = ticks
+        self.clock = clock
         self.gate = Gate(keys, clock=clock)
         self.metrics = Metrics(self.statuses)
-        self._clock = clock
         self._outbox = Outbox(decisions)
         self._features = {name: GuardedFeatures(domain, backend) for name, domain in domains.items()}
         self._champions = Champions(
@@ -73,6 +74,7 @@ class Runtime:
             on_failure=lambda name: self.metrics.load_failures.labels(name).inc(),
         )
         self.deciders: dict[str, Decider] = {}
+        self.doors = {name: GuardedDoor(name, backend) for name in domains}
         self._backend = backend
         self._release_secret = release_secret
         self._pseudonym_key = pseudonym_key
@@ -125,6 +127,8 @@ class Runtime:
             await asyncio.gather(background, return_exceptions=True)
             for features in self._features.values():
                 features.close()
+            for door in self.doors.values():
+                door.close()
             self._outbox.close()
 
     def _decider(self, domain: Domain, secret: bytes, key: bytes) -> Decider:
@@ -137,7 +141,7 @@ class Runtime:
             outbox=self._outbox,
             pseudonyms=Pseudonyms(domain.event_table, key),
             secret=secret,
-            clock=self._clock,
+            clock=self.clock,
             ticks=self.ticks,
             new_id=self._new_id,
         )
@@ -160,4 +164,4 @@ class Runtime:
         for name, features in self._features.items():
             serving = self._champions[name].serving
             if serving is not None and serving.views:
-                await features.probe(self._clock())
+                await features.probe(self.clock())

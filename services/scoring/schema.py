@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, JsonValue, PlainValidator, ValidationError, WithJsonSchema, create_model
 
 from riskloom.catalog import Domain
-from riskloom.contracts import Column
+from riskloom.contracts import Column, TableContract
 from riskloom.contracts.values import kind_of, reader
 from services.web.problems import FieldProblem, RefusalError, field_problems
 
@@ -30,7 +30,25 @@ def request_model(domain: Domain) -> type[BaseModel]:
 
 def example(domain: Domain) -> dict[str, JsonValue]:
     """A request that is answered: what the contract gives as examples."""
-    return {name: _example(name, column) for name, column in domain.event_table.brought.items() if name != STAMPED}
+    return row_example(domain.event_table)
+
+
+def row_example(table: TableContract) -> dict[str, JsonValue]:
+    """A row of a table as a caller sends it: what the contract gives as examples."""
+    return {name: _example(name, column) for name, column in table.brought.items() if name != STAMPED}
+
+
+def row_schema(table: TableContract) -> dict[str, Any]:
+    """What a row of a table is, as JSON Schema."""
+    columns = {name: column for name, column in table.brought.items() if name != STAMPED}
+    return {
+        "type": "object",
+        "title": table.name,
+        "description": table.description,
+        "properties": {name: _json_schema(column) for name, column in columns.items()},
+        "required": [name for name, column in columns.items() if not column.nullable],
+        "additionalProperties": False,
+    }
 
 
 def read_event(model: type[BaseModel], content: object) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def build_app(settings: Settings) -> Starlette:
         rules=settings.rules,
         store=store,
         entries=settings.entries,
+        events=settings.events,
         clock=now,
     )
     runtime = Runtime(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from riskloom.contracts.json_text import JsonTextError, parse_json
 from services.web.problems import RefusalError
 
 MAX_BYTES = 64 * 1024
 READ_SECONDS = 2.0
-_MAX_DIGITS = 64  # of one number; more than any column holds
 _CLOSE = {"Connection": "close"}  # the rest of the body is not read
 
 
@@ -49,14 +47,9 @@ def parse(body: bytes) -> Any:
         RefusalError: The text is not that.
     """
     try:
-        return _DECODER.decode(body.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise RefusalError("invalid_json", "The body is not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        message = f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        raise RefusalError("invalid_json", message) from None
-    except RecursionError:
-        raise RefusalError("invalid_json", "The body is nested too deeply.") from None
+        return parse_json(body)
+    except JsonTextError as error:
+        raise RefusalError("invalid_json", f"The body cannot be read as JSON: {error}.") from None
 
 
 def _check_headers(request: Request, max_bytes: int) -> None:
@@ -82,34 +75,3 @@ async def _read(request: Request, max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> RefusalError:
     return RefusalError("body_too_large", f"The body is larger than {max_bytes} bytes.", headers=_CLOSE)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise RefusalError("invalid_json", "An object has a key twice; which of the two is meant cannot be known.")
-    return content
-
-
-def _constant(name: str) -> NoReturn:
-    raise RefusalError("invalid_json", f"{name} is not a number in JSON.")
-
-
-def _integer(text: str) -> int:
-    if len(text) > _MAX_DIGITS:
-        raise RefusalError("invalid_json", f"A number has more than {_MAX_DIGITS} digits.")
-    return int(text)
-
-
-def _number(text: str) -> Decimal:
-    if len(text) > _MAX_DIGITS:
-        raise RefusalError("invalid_json", f"A number has more than {_MAX_DIGITS} digits.")
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise RefusalError("invalid_json", "A number has an exponent that is too large.") from None
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_constant, parse_int=_integer, parse_float=_number
-)

@@ -86,7 +86,7 @@ def test_a_decision_is_typed(call: Call) -> None:
 
 @pytest.mark.parametrize(
     "trouble",
-    [problem(503, "model_missing"), problem(429, "overloaded"), problem(504, "timeout"), Says(502, b"<html>"),
+    [problem(503, "model_missing"), problem(429, "too_busy"), problem(504, "timeout"), Says(502, b"<html>"),
      Says(hangs_up=True)],
 )  # fmt: skip
 def test_what_passes_is_tried_again(call: Call, trouble: Says) -> None:

@@ -77,6 +77,7 @@ def real_backend(world: World, kind: type[SignedBackend] = SignedBackend) -> Sig
         rules=settings.rules,
         store=store_location(settings),
         entries=settings.entries,
+        events=settings.events,
         clock=lambda: world.now,
     )
 

@@ -1,0 +1,172 @@
+"""
+Land the events that the door accepted: from its outbox, through the checks that every file passes, each once.
+
+What was landed of a file is noted behind it; where that note is lost, rows land again as what they are, duplicates.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from riskloom.catalog import Domain
+from riskloom.ingest.files import ingest_files
+from riskloom.ingest.manifest import locked
+from riskloom.ledger.outbox import SUFFIX
+
+_CHUNK = 16_000_000  # bytes of a file that are landed at once
+_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})-\d+" + re.escape(SUFFIX))
+_LANDED = ".landed"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LandedEvents:
+    """Rows of one call: landed, there before, quarantined; and lines of the outbox that are no events."""
+
+    landed: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    torn: int = 0
+
+
+@dataclass(slots=True)
+class _Slice:
+    """Whole lines of a file of the outbox: rows by table, the newest stamp among them, and where the next begins."""
+
+    end: int
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    newest: datetime | None = None
+    torn: int = 0
+
+
+def land_events(
+    domain: Domain,
+    events: Path,
+    *,
+    landing: Path,
+    quarantine: Path,
+    now: datetime,
+    keep: timedelta,
+    threads: int,
+    memory: str,
+) -> LandedEvents:
+    """
+    Land what waits in a domain's outbox; a line that is being written waits for the next call.
+
+    Args:
+        domain: Whose events.
+        events: The outbox's folder.
+        landing: Root of the landing zone.
+        quarantine: Root of the quarantine.
+        now: The clock, timezone-aware.
+        keep: Files that are landed to their end and whose day ended longer ago are removed.
+        threads: Of DuckDB.
+        memory: Most that DuckDB takes, such as ``2GB``.
+    """
+    folder = events / domain.name
+    total = LandedEvents()
+    if not folder.is_dir():
+        return total
+    with locked(folder):
+        for path in sorted(path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)):
+            for part in _slices(path):
+                for table, rows in part.rows.items():
+                    observed_at = max(now, part.newest or now)
+                    report = _land(domain, table, rows, landing, quarantine, observed_at, threads, memory)
+                    total = _added(total, *report)
+                total = _added(total, 0, 0, 0, part.torn)
+                _note(path, part.end)
+            _remove_if_old(path, now, keep)
+    return total
+
+
+def _land(
+    domain: Domain,
+    table: str,
+    rows: list[dict[str, Any]],
+    landing: Path,
+    quarantine: Path,
+    observed_at: datetime,
+    threads: int,
+    memory: str,
+) -> tuple[int, int, int, int]:
+    landing.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".events-", dir=landing.parent) as scratch:
+        path = Path(scratch) / f"events-{table}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        report = ingest_files(
+            domain, table, [path], landing=landing, quarantine=quarantine, observed_at=observed_at,
+            threads=threads, memory=memory, is_stamped=True,
+        )  # fmt: skip
+    return report.landed, report.duplicates, report.quarantined, 0
+
+
+def _slices(path: Path) -> Iterator[_Slice]:
+    """What was not landed yet of a file, in slices of bounded size."""
+    with path.open("rb") as file:
+        start = _landed_to(path)
+        while True:
+            file.seek(start)
+            content = file.read(_CHUNK)
+            whole = content[: content.rfind(b"\n") + 1]
+            if not whole:
+                return
+            part = _Slice(start + len(whole))
+            for line in whole.splitlines():
+                _add(part, line, path)
+            yield part
+            start = part.end
+
+
+def _add(part: _Slice, line: bytes, path: Path) -> None:
+    try:
+        content = json.loads(line)
+        table, row, observed_at = content["table"], content["row"], content["observed_at"]
+        stamp = datetime.fromisoformat(observed_at)
+    except (ValueError, KeyError, TypeError):
+        part.torn += bool(line)
+        _log.warning("%s: a line that is no whole event (%d bytes)", path.name, len(line))
+        return
+    part.rows.setdefault(table, []).append({**row, "observed_at": observed_at})
+    part.newest = stamp if part.newest is None else max(part.newest, stamp)
+
+
+def _landed_to(path: Path) -> int:
+    """Where in a file to go on; at its beginning where it is another file, or one that was cut."""
+    try:
+        inode, offset = map(int, path.with_suffix(_LANDED).read_text(encoding="ascii").split())
+    except (FileNotFoundError, ValueError):
+        return 0
+    status = path.stat()
+    return offset if inode == status.st_ino and offset <= status.st_size else 0
+
+
+def _note(path: Path, offset: int) -> None:
+    target = path.with_suffix(_LANDED)
+    new = target.with_suffix(".new")
+    new.write_text(f"{path.stat().st_ino} {offset}\n", encoding="ascii")
+    new.replace(target)
+
+
+def _remove_if_old(path: Path, now: datetime, keep: timedelta) -> None:
+    is_old = now.date() - date.fromisoformat(path.name[:10]) > keep
+    if is_old and _landed_to(path) == path.stat().st_size:
+        path.unlink()
+        path.with_suffix(_LANDED).unlink(missing_ok=True)
+
+
+def _added(total: LandedEvents, landed: int, duplicates: int, quarantined: int, torn: int) -> LandedEvents:
+    return LandedEvents(
+        total.landed + landed,
+        total.duplicates + duplicates,
+        total.quarantined + quarantined,
+        total.torn + torn,
+    )

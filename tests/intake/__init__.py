@@ -1,0 +1,1 @@
+"""Tests of pushed events: the door, the outbox, the consumer."""
