@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     monitoring_port: int = 8000
     console_port: int = 3001
     ledger_port: int = Field(default=3002, description="Where the ledger's keeper serves its metrics.")
+    consumer_port: int = Field(default=3003, description="Health and metrics of the consumer of pushed events.")
 
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = Field(default="4GB", pattern=r"^\d+(MB|GB)$")

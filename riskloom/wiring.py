@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from riskloom.features.dbt import DbtProject
     from riskloom.ingest import LandedEvents
     from riskloom.ingest.labels import LandedLabels
+    from riskloom.intake.queue import EventQueue
     from riskloom.ledger.audit import AuditTrail
     from riskloom.ledger.replay import Replay
     from riskloom.ledger.schema import Decision
@@ -299,6 +300,18 @@ def commit_of(project: Path) -> str:
     if commit is None:
         return "unknown"
     return f"{commit}+" if _git(project, "status", "--porcelain", "--untracked-files=no") else commit
+
+
+def event_queue(settings: Settings, domain: str) -> EventQueue:
+    """The Redis stream of a domain's pushed events; raises ConfigError where no Redis is configured."""
+    import redis  # noqa: PLC0415
+
+    from riskloom.intake.queue import EventQueue  # noqa: PLC0415
+
+    if settings.online_store != "redis":
+        raise ConfigError(f"events: expected RISKLOOM_ONLINE_STORE=redis, found {settings.online_store}")
+    url = settings.redis_url.get_secret_value()
+    return EventQueue(redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, protocol=2), domain)
 
 
 def land_accepted(settings: Settings, domain: Domain, *, now: datetime) -> LandedEvents:

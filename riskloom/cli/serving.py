@@ -47,7 +47,7 @@ def serve(
     changes = {"host": host, "scoring_port": port}
     settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
     service = next(service for service in services(settings) if service.name == "scoring")
-    _become(service.command, service.environment_with_secrets(), settings.project)
+    become(service.command, service.environment_with_secrets(), settings.project)
 
 
 def build_bento() -> None:
@@ -58,7 +58,7 @@ def build_bento() -> None:
         # BentoML would fetch it by itself, and into whatever environment runs it.
         raise ConfigError("build-bento: expected uv beside this Python or on PATH, found none; run make setup")
     command = ("bentoml", "build", "--bentofile", BENTOFILE, str(settings.project))
-    _become(command, variables, settings.project)
+    become(command, variables, settings.project)
 
 
 def create(
@@ -107,7 +107,7 @@ def _check_scopes(scopes: Sequence[str]) -> None:
             )
 
 
-def _become(command: Sequence[str], variables: dict[str, str], folder: Path) -> NoReturn:
+def become(command: Sequence[str], variables: dict[str, str], folder: Path) -> NoReturn:
     """Replace this process, so that a signal to it reaches the service."""
     program = Path(sys.executable).with_name(command[0])
     if not program.exists():

@@ -66,7 +66,9 @@ class Service:
 
 def services(settings: Settings) -> tuple[Service, ...]:
     """Every service, in the order in which they are started."""
-    return (*_airflow(settings), _scoring(settings), _ledger(settings), _monitoring(settings), _console(settings))
+    consumer = (_consumer(settings),) if settings.online_store == "redis" else ()
+    ours = (_scoring(settings), *consumer, _ledger(settings), _monitoring(settings), _console(settings))
+    return (*_airflow(settings), *ours)
 
 
 def urls(settings: Settings) -> dict[str, str]:
@@ -161,6 +163,20 @@ def _ledger(settings: Settings) -> Service:
         host=settings.host,
         port=port,
         port_setting="RISKLOOM_LEDGER_PORT",
+    )
+
+
+def _consumer(settings: Settings) -> Service:
+    """Takes pushed events from Redis streams; it listens for its health and metrics alone."""
+    port, factory = settings.consumer_port, "services.consumer.service:build"
+    return Service(
+        name="consumer",
+        command=("uvicorn", "--factory", factory, "--host", settings.host, "--port", str(port), "--no-access-log"),
+        environment={**environment(settings), "PYTHONPATH": str(settings.project)},
+        health=f"{_url(settings, port)}/healthz",
+        host=settings.host,
+        port=port,
+        port_setting="RISKLOOM_CONSUMER_PORT",
     )
 
 

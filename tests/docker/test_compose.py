@@ -48,7 +48,8 @@ DURATION = re.compile(r"\d+(ms|s|m|h)")
 @pytest.fixture(scope="module")
 def inside() -> Settings:
     """The settings as they are in a container."""
-    return Settings(home=Path("/var/lib/riskloom"), project=Path("/opt/riskloom"), host="0.0.0.0")  # noqa: S104
+    home, project = Path("/var/lib/riskloom"), Path("/opt/riskloom")
+    return Settings(home=home, project=project, host="0.0.0.0", online_store="redis")  # noqa: S104
 
 
 def environment_of(name: str) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,11 +16,15 @@ from starlette.testclient import TestClient
 from riskloom.catalog import Domain
 from riskloom.contracts import TableContract
 from riskloom.ingest import land_events
+from riskloom.intake import Door
 from riskloom.settings import Settings
 from riskloom.windows import Stream
+from services.scoring.backend import SignedBackend
+from services.scoring.doors import MOST_WAITING, GuardedDoor
 from services.scoring.events import MAX_BYTES, MAX_EVENTS
 from services.scoring.schema import row_example
-from tests.services.conftest import DOMAINS, World, in_process
+from services.web.problems import RefusalError
+from tests.services.conftest import DOMAINS, World, in_process, real_backend
 from tests.services.world import add_key, plan_of
 
 _DAYS = timedelta(days=7)
@@ -186,6 +192,31 @@ def test_a_store_that_is_gone_is_told_and_comes_back(world: World, domain: Domai
         assert answer.headers["retry-after"] == "1"
         hidden.rename(manifest)
         assert pusher(body).json()["status"] == "accepted"
+
+
+def test_what_is_too_much_is_told_to_come_later(world: World, domain: Domain) -> None:
+    """While the store is slow some batches wait; one more is refused at once, and those that wait are taken."""
+    released = threading.Event()
+
+    class Slow(SignedBackend):
+        def open_door(self, domain: str) -> Door:
+            released.wait(60)
+            return super().open_door(domain)
+
+    door = GuardedDoor(domain.name, real_backend(world, Slow))
+    pushed = [(domain.event_table.name, row_example(domain.event_table))]
+
+    async def push() -> list[str]:
+        waiting = [asyncio.create_task(door.accept(pushed, now=world.now)) for _ in range(MOST_WAITING)]
+        await asyncio.sleep(0)
+        with pytest.raises(RefusalError) as refused:
+            await door.accept(pushed, now=world.now)
+        assert (refused.value.status, refused.value.problem.code) == (429, "overloaded")
+        released.set()
+        return [receipt.status for receipts in await asyncio.gather(*waiting) for receipt in receipts]
+
+    assert asyncio.run(push()) == ["accepted", *["duplicate"] * (MOST_WAITING - 1)]
+    door.close()
 
 
 def _has_pattern(table: TableContract) -> bool:

@@ -29,6 +29,15 @@ def test_everything_listens_on_loopback(settings: Settings) -> None:
     assert all(url.startswith("http://127.0.0.1:") for url in urls(settings).values())
 
 
+def test_the_consumer_runs_where_there_is_a_redis(settings: Settings) -> None:
+    """Events come by streams only there; elsewhere nothing waits for them."""
+    with_redis = settings.model_copy(update={"online_store": "redis"})
+
+    assert {service.name for service in services(with_redis)} - {service.name for service in services(settings)} == {
+        "consumer"
+    }
+
+
 def test_ports_move_with_the_settings(settings: Settings) -> None:
     """Where Airflow's port moves, the address its tasks report to moves with it."""
     moved = airflow_environment(settings.model_copy(update={"airflow_port": 9999}))

@@ -86,6 +86,12 @@ def test_a_plan_says_what_is_windowed(tmp_path: Path) -> None:
     assert risk.features[2] == RatioFeature("rate_7d", "frauds_7d", "matured_7d", Smoothing(5, 0.01), "double")
 
 
+def test_what_is_decided_is_live_and_other_streams_where_they_say_so(tmp_path: Path) -> None:
+    """The first by the names of its columns; a field of the others may be made of a column."""
+    plan = plan_of(tmp_path, *MODELS.values())
+    assert (plan.stream("payments").live, plan.stream("verdicts").live) == ({}, None)
+
+
 def test_a_view_without_windows_is_not_in_the_plan(tmp_path: Path) -> None:
     """Views that dbt computes in another way stay as they are; so do the declarations of other domains."""
     plain = view(DOMAIN, "plain", join_key="card", spans={}, features={})
@@ -124,6 +130,13 @@ def _of_stream(*path: str) -> Callable[[Any], Callable[[dict[str, Json]], None]]
     return _set("payments", "config", "meta", "stream", *path)
 
 
+def _live(name: str) -> Callable[[Any], Callable[[dict[str, Json]], None]]:
+    def with_value(value: Any) -> Callable[[dict[str, Json]], None]:
+        return _set("verdicts", "config", "meta", "stream", "live")({name: value})
+
+    return with_value
+
+
 def _of_view(*path: str) -> Callable[[Any], Callable[[dict[str, Json]], None]]:
     return _set("risk", "config", "meta", "feature_view", *path)
 
@@ -157,6 +170,11 @@ MISTAKES = [
         "'double'",
     ),
     (_set("payments", "columns", "more")(column("more", "string")), "columns.more", "only event_id, card", "'more'"),
+    # a stream whose rows are events
+    (_live("change")({"column": "nothing"}), f"{S}.live.change", f"a column of {DOMAIN.label.table}", "'nothing'"),
+    (_live("other")({"column": "observed_at"}), f"{S}.live.other", "one of the fields (change)", "'other'"),
+    (_live("change")({"one_of": [1]}), f"{S}.live.change.column", "a value", "nothing"),
+    (_live("change")({"column": "x", "one_of": [1], "none_of": [2]}), f"{S}.live.change", "not both", "'one_of'"),
     # a view
     (_of_view("spans")(None), f"{V}.spans", "a value", "nothing"),
     (_of_view("spans", "week")("6h"), f"{V}.spans.week", "a duration such as", "'week'"),
