@@ -36,6 +36,25 @@ class LandedEvents:
     quarantined: int = 0
     torn: int = 0
 
+    def __add__(self, other: LandedEvents) -> LandedEvents:
+        return LandedEvents(
+            self.landed + other.landed,
+            self.duplicates + other.duplicates,
+            self.quarantined + other.quarantined,
+            self.torn + other.torn,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    """Where a domain's rows go, and with what DuckDB works."""
+
+    domain: Domain
+    landing: Path
+    quarantine: Path
+    threads: int
+    memory: str
+
 
 @dataclass(slots=True)
 class _Slice:
@@ -75,38 +94,29 @@ def land_events(
     total = LandedEvents()
     if not folder.is_dir():
         return total
+    zone = _Zone(domain, landing, quarantine, threads, memory)
     with locked(folder):
         for path in sorted(path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)):
             for part in _slices(path):
                 for table, rows in part.rows.items():
-                    observed_at = max(now, part.newest or now)
-                    report = _land(domain, table, rows, landing, quarantine, observed_at, threads, memory)
-                    total = _added(total, *report)
-                total = _added(total, 0, 0, 0, part.torn)
+                    total += _land(zone, table, rows, observed_at=max(now, part.newest or now))
+                total += LandedEvents(torn=part.torn)
                 _note(path, part.end)
-            _remove_if_old(path, now, keep)
+            if now.date() - date.fromisoformat(path.name[:10]) > keep:
+                total += LandedEvents(torn=_remove(path))
     return total
 
 
-def _land(
-    domain: Domain,
-    table: str,
-    rows: list[dict[str, Any]],
-    landing: Path,
-    quarantine: Path,
-    observed_at: datetime,
-    threads: int,
-    memory: str,
-) -> tuple[int, int, int, int]:
-    landing.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".events-", dir=landing.parent) as scratch:
+def _land(zone: _Zone, table: str, rows: list[dict[str, Any]], *, observed_at: datetime) -> LandedEvents:
+    zone.landing.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".events-", dir=zone.landing.parent) as scratch:
         path = Path(scratch) / f"events-{table}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         report = ingest_files(
-            domain, table, [path], landing=landing, quarantine=quarantine, observed_at=observed_at,
-            threads=threads, memory=memory, is_stamped=True,
+            zone.domain, table, [path], landing=zone.landing, quarantine=zone.quarantine, observed_at=observed_at,
+            threads=zone.threads, memory=zone.memory, is_stamped=True,
         )  # fmt: skip
-    return report.landed, report.duplicates, report.quarantined, 0
+    return LandedEvents(report.landed, report.duplicates, report.quarantined)
 
 
 def _slices(path: Path) -> Iterator[_Slice]:
@@ -156,17 +166,13 @@ def _note(path: Path, offset: int) -> None:
     new.replace(target)
 
 
-def _remove_if_old(path: Path, now: datetime, keep: timedelta) -> None:
-    is_old = now.date() - date.fromisoformat(path.name[:10]) > keep
-    if is_old and _landed_to(path) == path.stat().st_size:
-        path.unlink()
-        path.with_suffix(_LANDED).unlink(missing_ok=True)
-
-
-def _added(total: LandedEvents, landed: int, duplicates: int, quarantined: int, torn: int) -> LandedEvents:
-    return LandedEvents(
-        total.landed + landed,
-        total.duplicates + duplicates,
-        total.quarantined + quarantined,
-        total.torn + torn,
-    )
+def _remove(path: Path) -> int:
+    """Remove a file that nobody writes any more; gives how many lines without an end are gone with it."""
+    with path.open("rb") as file:
+        file.seek(_landed_to(path))
+        rest = file.read()
+    if rest:
+        _log.warning("%s: a line without an end (%d bytes), which nobody was told of", path.name, len(rest))
+    path.unlink()
+    path.with_suffix(_LANDED).unlink(missing_ok=True)
+    return int(bool(rest))

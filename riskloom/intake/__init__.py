@@ -6,6 +6,7 @@ Importing this opens nothing and imports neither Feast nor DuckDB.
 """
 
 from riskloom.intake.door import Door, Receipt, open_door
+from riskloom.intake.kept import KeptDoor, stamp_of
 from riskloom.intake.rows import FieldRefusal, RowReader, RowRefusedError
 
-__all__ = ["Door", "FieldRefusal", "Receipt", "RowReader", "RowRefusedError", "open_door"]
+__all__ = ["Door", "FieldRefusal", "KeptDoor", "Receipt", "RowReader", "RowRefusedError", "open_door", "stamp_of"]

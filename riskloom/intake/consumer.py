@@ -16,10 +16,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from riskloom.contracts.json_text import JsonTextError, parse_json
-from riskloom.errors import RiskloomError
 from riskloom.intake.door import Door, Receipt, Status
+from riskloom.intake.kept import KeptDoor
 from riskloom.intake.queue import EventQueue, Message
 
+#: A consumer asks again every second; one that was silent for so long is no more.
+_FORGOTTEN_MS = 3_600_000
 _log = logging.getLogger(__name__)
 
 #: What became of a message: its event's status, or ``dead`` where it went to the dead letters for another reason.
@@ -57,7 +59,7 @@ class Consumer:
 
     Args:
         queue: The streams.
-        open_door: Opens the door; called again where its store failed.
+        door: Opened anew where its store failed.
         name: Of this consumer among those of the group; never that of another process.
         report: Told what became of each message.
         pace: How it works.
@@ -67,16 +69,15 @@ class Consumer:
     def __init__(
         self,
         queue: EventQueue,
-        open_door: Callable[[], Door],
+        door: KeptDoor,
         *,
         name: str,
         report: Report,
         pace: Pace | None = None,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._queue, self._open_door, self._name, self._report = queue, open_door, name, report
+        self._queue, self._door, self._name, self._report = queue, door, name, report
         self._pace, self._ticks = pace or Pace(), ticks
-        self._door: Door | None = None
         self._left: list[Message] = []  # read and neither finished nor buried: they come first
         self._attempts: dict[str, int] = {}
         self._claim_at = ticks()
@@ -89,8 +90,6 @@ class Consumer:
 
     def follow(self, stop: threading.Event) -> None:
         """Work until told to stop; whatever fails is tried again, with growing pauses."""
-        from redis.exceptions import RedisError  # noqa: PLC0415 - the command line need not wait for it
-
         is_prepared = False
         while not stop.is_set():
             try:
@@ -98,13 +97,13 @@ class Consumer:
                     self._queue.prepare()
                     is_prepared = True
                 is_done = self.round()
-            except (RedisError, OSError, RiskloomError) as error:
+            except Exception as error:  # noqa: BLE001 - Redis is gone, or a mistake of ours: it must not end later rounds
                 # Not its message: a client's may hold a password, and an event's values are nobody's to read.
-                _log.warning("a round failed: %s", type(error).__name__)
+                _log.error("a round failed: %s", type(error).__name__)
                 is_prepared = is_done = False
             self._failures = 0 if is_done else self._failures + 1
             if not is_done:
-                self._leave_door()
+                self._door.leave()
                 stop.wait(self._pause())
         self._leave()
 
@@ -137,6 +136,7 @@ class Consumer:
             return []
         found = self._queue.claim(self._name, count=self._pace.batch, idle_ms=self._pace.idle_ms)
         if len(found) < self._pace.batch:
+            self._queue.forget(idle_ms=_FORGOTTEN_MS)
             self._claim_at = self._ticks() + self._pace.claim_seconds
         return found
 
@@ -153,14 +153,12 @@ class Consumer:
         return None
 
     def _take(self, events: Sequence[tuple[Message, object]]) -> bool:
-        if self._door is None or self._door.waits:
-            self._leave_door()
-            self._door = self._open_door()
+        door = self._door.get()
         done: list[tuple[Message, Receipt]] = []
         left: list[Message] = []
         is_reachable = True
         for message, content in events:
-            receipt = self._accepted(self._door, message, content, is_reachable=is_reachable)
+            receipt = self._accepted(door, message, content, is_reachable=is_reachable)
             if receipt is None or receipt.status == "unavailable":
                 is_reachable = receipt is None and is_reachable
                 left.append(message)
@@ -200,15 +198,10 @@ class Consumer:
         longest = min(self._pace.longest_pause, self._pace.first_pause * 2 ** min(self._failures, 16))
         return random.uniform(0, longest)  # noqa: S311 - jitter, not a secret
 
-    def _leave_door(self) -> None:
-        if self._door is not None:
-            self._door.close()
-            self._door = None
-
     def _leave(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415
 
-        self._leave_door()
+        self._door.leave()
         try:
             self._queue.leave(self._name)
         except (RedisError, OSError) as error:  # the group remembers a name more

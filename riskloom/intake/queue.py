@@ -161,6 +161,12 @@ class EventQueue:
         age = now_seconds - int(oldest[0][0].split(b"-")[0]) / _MILLISECONDS if oldest else 0.0
         return Lag(max(length - pending, 0), pending, max(age, 0.0), dead, int(group["consumers"]) if group else 0)
 
+    def forget(self, *, idle_ms: int) -> None:
+        """Let the group forget consumers that were silent for so long and hold nothing."""
+        for one in self._redis.xinfo_consumers(self.stream, GROUP):
+            if one["pending"] == 0 and one["idle"] > idle_ms:
+                self._redis.xgroup_delconsumer(self.stream, GROUP, one["name"])
+
     def leave(self, consumer: str) -> None:
         """Let the group forget a consumer that holds nothing."""
         held = self._redis.xpending_range(self.stream, GROUP, min="-", max="+", count=1, consumername=consumer)

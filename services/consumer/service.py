@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp
 
 from riskloom.catalog import load_catalog
 from riskloom.features import EntryLog, StoreLocation
-from riskloom.intake import open_door
+from riskloom.intake import KeptDoor, open_door, stamp_of
 from riskloom.intake.consumer import Consumer
 from riskloom.intake.queue import EventQueue
 from riskloom.ledger import Outbox
@@ -45,7 +46,11 @@ def build() -> ASGIApp:
     consumers = {
         name: Consumer(
             queues[name],
-            partial(open_door, domain, store, entries=entries, outbox=outbox, clock=_now),
+            KeptDoor(
+                partial(open_door, domain, store, entries=entries, outbox=outbox, clock=_now),
+                lambda: stamp_of(settings.dbt_manifest),
+                ticks=time.monotonic,
+            ),
             name=f"{socket.gethostname()}:{os.getpid()}",
             report=metrics.reporter(name),
         )

@@ -16,7 +16,7 @@ from riskloom.features import (
     load_views,
     open_live,
 )
-from riskloom.intake import Door, open_door
+from riskloom.intake import Door, open_door, stamp_of
 from riskloom.ledger import Outbox
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest, read_requests, requests_folder, write_request
@@ -66,7 +66,7 @@ class SignedBackend:
 
     def stamp(self, domain: str) -> object:
         """What changes when the domain's record is replaced."""
-        return _stamp(self._registry / f"{domain}.json")
+        return stamp_of(self._registry / f"{domain}.json")
 
     def champion(self, domain: str) -> str | None:
         """The champion's version by the record."""
@@ -88,7 +88,7 @@ class SignedBackend:
     def events_stamp(self, domain: str) -> object:
         """What changes when dbt's manifest is replaced."""
         del domain
-        return _stamp(self._store.manifest)
+        return stamp_of(self._store.manifest)
 
     def open_door(self, domain: str) -> Door:
         """Connect to the state of the live windows, which tells events that were taken before."""
@@ -101,7 +101,7 @@ class SignedBackend:
 
     def rules_stamp(self, domain: str) -> object:
         """What changes when the file is replaced, or a request comes or goes."""
-        return _stamp(publication_path(self._rules, domain)), _stamp(requests_folder(self._rules, domain))
+        return stamp_of(publication_path(self._rules, domain)), stamp_of(requests_folder(self._rules, domain))
 
     def rules(self, domain: str) -> ActiveRules | None:
         """Check the signature, then compile the rules against what conditions may speak of now."""
@@ -120,11 +120,3 @@ class SignedBackend:
     def ask_to_stop(self, request: FloodRequest) -> None:
         """Leave a request beside the rules, for ``riskloom rules requests`` to take."""
         write_request(self._rules, request)
-
-
-def _stamp(path: Path) -> object:
-    try:
-        found = path.stat()
-    except OSError as error:
-        return error.errno
-    return (found.st_mtime_ns, found.st_ino, found.st_size)

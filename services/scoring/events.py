@@ -58,7 +58,7 @@ def events_endpoint(runtime: Runtime, domain: str) -> Callable[[Request], Awaita
     async def push(request: Request) -> Response:
         runtime.gate.require(runtime.gate.admit(request), events_scope(domain))
         pushed, is_single = read_pushed(await read_json(request, max_bytes=MAX_BYTES))
-        receipts = await runtime.doors[domain].accept(pushed, now=runtime.clock())
+        receipts = await runtime.doors[domain].accept(pushed)
         count_events(runtime, domain, receipts)
         answer = _single(receipts[0]) if is_single else _batch(receipts)
         return Response(answer.model_dump_json(exclude_defaults=True), media_type="application/json")

@@ -61,9 +61,9 @@ class Runtime:
     ) -> None:
         self.domains = domains
         self.ticks = ticks
-        self.clock = clock
         self.gate = Gate(keys, clock=clock)
         self.metrics = Metrics(self.statuses)
+        self._clock = clock
         self._outbox = Outbox(decisions)
         self._features = {name: GuardedFeatures(domain, backend) for name, domain in domains.items()}
         self._champions = Champions(
@@ -74,7 +74,7 @@ class Runtime:
             on_failure=lambda name: self.metrics.load_failures.labels(name).inc(),
         )
         self.deciders: dict[str, Decider] = {}
-        self.doors = {name: GuardedDoor(name, backend) for name in domains}
+        self.doors = {name: GuardedDoor(name, backend, ticks=ticks) for name in domains}
         self._backend = backend
         self._release_secret = release_secret
         self._pseudonym_key = pseudonym_key
@@ -141,7 +141,7 @@ class Runtime:
             outbox=self._outbox,
             pseudonyms=Pseudonyms(domain.event_table, key),
             secret=secret,
-            clock=self.clock,
+            clock=self._clock,
             ticks=self.ticks,
             new_id=self._new_id,
         )
@@ -164,4 +164,4 @@ class Runtime:
         for name, features in self._features.items():
             serving = self._champions[name].serving
             if serving is not None and serving.views:
-                await features.probe(self.clock())
+                await features.probe(self._clock())

@@ -108,8 +108,7 @@ def _entered(folder: Path) -> set[tuple[str, str, int]]:
 
 
 def _records(files: str) -> list[dict[str, Any]]:
-    table: Any = duckdb.execute("select * from read_parquet($1)", [files]).to_arrow_table()
-    rows: list[dict[str, Any]] = table.to_pylist()
+    rows: list[dict[str, Any]] = duckdb.read_parquet(files).to_arrow_table().to_pylist()
     return rows
 
 

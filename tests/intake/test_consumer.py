@@ -20,8 +20,10 @@ from typing import Any
 import pytest
 import redis
 
+from riskloom.intake import KeptDoor, stamp_of
 from riskloom.intake.consumer import Consumer, Pace
 from riskloom.intake.door import Door
+from riskloom.intake.kept import LOOK_SECONDS
 from riskloom.intake.queue import EventQueue
 from tests.conftest import free_port, wait_for_port
 from tests.intake.world import VISITS, World, visit, world_at
@@ -48,7 +50,8 @@ def queue_of(world: World) -> EventQueue:
 
 
 def consumer_of(world: World, outcomes: list[str], *, name: str = "one", pace: Pace = QUICK) -> Consumer:
-    return Consumer(queue_of(world), world.door, name=name, report=outcomes.append, pace=pace)
+    door = KeptDoor(world.door, lambda: stamp_of(world.location.manifest), ticks=time.monotonic)
+    return Consumer(queue_of(world), door, name=name, report=outcomes.append, pace=pace)
 
 
 def push(queue: EventQueue, *events: dict[str, Any]) -> None:
@@ -207,6 +210,32 @@ def test_a_consumer_that_is_told_to_stop_leaves_nothing_behind(world: World) -> 
         _wait(lambda: outcomes == ["accepted"])
         assert queue.lag(now_seconds=0).consumers == 1
     assert queue.lag(now_seconds=0).consumers == 0
+
+
+def test_consumers_that_are_no_more_are_forgotten(world: World) -> None:
+    """Once they hold nothing; one that does is remembered for what it has."""
+    queue = queue_of(world)
+    push(queue, visit("v-1"), visit("v-2"))
+    (first,) = queue.read("gone", count=1, wait_ms=10)
+    queue.read("holds", count=1, wait_ms=10)
+    queue.finish([first.id])
+    time.sleep(0.05)
+    queue.forget(idle_ms=10_000)
+    assert queue.lag(now_seconds=0).consumers == 2
+    queue.forget(idle_ms=10)
+    assert queue.lag(now_seconds=0).consumers == 1
+
+
+def test_windows_that_are_declared_otherwise_are_noticed(world: World) -> None:
+    """The door is opened anew when the manifest was replaced, and not before that is looked at."""
+    clock = [0.0]
+    door = KeptDoor(world.door, lambda: stamp_of(world.location.manifest), ticks=lambda: clock[0])
+    first = door.get()
+    manifest = world.location.manifest
+    manifest.write_text(manifest.read_text() + " ")
+    assert door.get() is first
+    clock[0] = LOOK_SECONDS
+    assert door.get() is not first
 
 
 @contextmanager

@@ -226,11 +226,14 @@ def test_files_that_have_landed_are_removed_after_their_time(world: World) -> No
     """Not before, and none that holds something that has not landed."""
     world.door().accept(VISITS, visit("v-1"))
     folder = world.folder / "events" / world.domain.name
+    (path,) = folder.glob("*.jsonl")
+    with path.open("a") as file:
+        file.write('{"table": "half a line of a process that is no more')
     world.now += timedelta(days=7)
-    world.land()
-    assert list(folder.glob("*.jsonl"))
+    assert world.land().torn == 0
+    assert path.is_file()
     world.now += timedelta(days=1)
-    world.land()
+    assert world.land().torn == 1
     assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
     assert len(world.landed(VISITS)) == 1
 

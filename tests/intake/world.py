@@ -138,9 +138,8 @@ class World:
     def landed(self, name: str) -> list[dict[str, Any]]:
         """The landed rows of a table, by their first column and the time they were observed."""
         files = f"{self.folder / 'landing' / self.domain.name / name}/*.parquet"
-        query = f"select * from read_parquet('{files}') order by 1, observed_at"  # noqa: S608
         with duckdb.connect() as connection:
-            table: Any = connection.execute(query).to_arrow_table()
+            table = connection.read_parquet(files).order("1, observed_at").to_arrow_table()
         rows: list[dict[str, Any]] = table.to_pylist()
         return rows
 

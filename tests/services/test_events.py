@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain
 from riskloom.contracts import TableContract
+from riskloom.contracts.json_text import parse_json
 from riskloom.ingest import land_events
 from riskloom.intake import Door
 from riskloom.settings import Settings
@@ -203,14 +205,15 @@ def test_what_is_too_much_is_told_to_come_later(world: World, domain: Domain) ->
             released.wait(60)
             return super().open_door(domain)
 
-    door = GuardedDoor(domain.name, real_backend(world, Slow))
-    pushed = [(domain.event_table.name, row_example(domain.event_table))]
+    door = GuardedDoor(domain.name, real_backend(world, Slow), ticks=time.monotonic)
+    content = parse_json(json.dumps(row_example(domain.event_table)).encode())
+    pushed = [(domain.event_table.name, content)]
 
     async def push() -> list[str]:
-        waiting = [asyncio.create_task(door.accept(pushed, now=world.now)) for _ in range(MOST_WAITING)]
+        waiting = [asyncio.create_task(door.accept(pushed)) for _ in range(MOST_WAITING)]
         await asyncio.sleep(0)
         with pytest.raises(RefusalError) as refused:
-            await door.accept(pushed, now=world.now)
+            await door.accept(pushed)
         assert (refused.value.status, refused.value.problem.code) == (429, "overloaded")
         released.set()
         return [receipt.status for receipts in await asyncio.gather(*waiting) for receipt in receipts]
