@@ -171,6 +171,8 @@ class Consumer:
             self._attempts.pop(message.id, None)
             self._report(receipt.status)
         self._left = self._without_hopeless(left)
+        # each time they change hands is counted, and an outage must not make dead letters of them
+        self._queue.hold(self._name, [message.id for message in self._left])
         return not self._left
 
     def _accepted(self, door: Door, message: Message, content: object, *, is_reachable: bool) -> Receipt | None:

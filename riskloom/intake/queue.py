@@ -122,6 +122,11 @@ class EventQueue:
         }
         return [Message(one.id, one.table, one.event, one.fields, times.get(one.id, 1)) for one in held]
 
+    def hold(self, consumer: str, ids: Sequence[str]) -> None:
+        """Say that a consumer still works on its messages, so that they are not claimed from it as left behind."""
+        if ids:
+            self._redis.xclaim(self.stream, GROUP, consumer, min_idle_time=0, message_ids=list(ids), justid=True)
+
     def finish(self, ids: Sequence[str]) -> None:
         """Say that messages are done."""
         if ids:

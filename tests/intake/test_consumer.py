@@ -149,6 +149,10 @@ def test_an_outbox_that_cannot_be_written_keeps_everything_waiting(world: World)
     blocked.write_text("a file where the folder should be")
     consumer = consumer_of(world, outcomes)
     assert [consumer.round() for _ in range(2 * QUICK.deliveries)] == [False] * 2 * QUICK.deliveries
+    for _ in range(4):
+        time.sleep(QUICK.idle_ms / 2000)
+        assert not consumer.round()
+        assert queue.claim("another", count=10, idle_ms=QUICK.idle_ms) == []
     blocked.unlink()
     assert consumer.round()
     assert Counter(outcomes) == {"duplicate": 1, "accepted": 1}
