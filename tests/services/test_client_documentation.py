@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from riskloom import client
-from riskloom.client import Client, Retries
+from riskloom.client import Client, NotFoundError, Retries, UnauthenticatedError
 from riskloom.settings import PROJECT_ROOT
 from tests.documents import code_blocks
-from tests.services.conftest import Server
+from tests.services.conftest import Server, wait_until
 from tests.services.world import add_key
 
 CLIENT, EVENTS = PROJECT_ROOT / "docs" / "client.md", PROJECT_ROOT / "docs" / "events.md"
@@ -30,6 +30,7 @@ def key(server: Server) -> str:
     found = add_key(server.world.settings.api_keys, "caller", "score:*", "events:*", now=datetime.now(UTC))
     with Client(server.url, found, seconds=10, retries=Retries(attempts=1)) as caller:
         assert caller.readiness().is_ready
+        wait_until(lambda: _is_known(caller))  # the service looks for new keys once a second
     return found
 
 
@@ -53,6 +54,17 @@ def test_the_examples_with_curl_are_answered(server: Server, key: str, page: Pat
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"status":"accepted"' in done.stdout
+
+
+def _is_known(caller: Client) -> bool:
+    """Whether the service knows the caller's key: it then says that there is no such domain."""
+    try:
+        caller.score("nobody", {})
+    except NotFoundError:
+        return True
+    except UnauthenticatedError:
+        return False
+    pytest.fail("there is a domain of a name that none should have")
 
 
 def test_it_names_what_there_is() -> None:
