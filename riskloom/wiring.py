@@ -317,6 +317,7 @@ def event_queue(settings: Settings, domain: str) -> EventQueue:
 def land_accepted(settings: Settings, domain: Domain, *, now: datetime) -> LandedEvents:
     """Land the events of a domain that were pushed and accepted."""
     from riskloom.ingest import land_events  # noqa: PLC0415
+    from riskloom.pseudonyms import ensure_pseudonym_key  # noqa: PLC0415
 
     return land_events(
         domain,
@@ -327,6 +328,7 @@ def land_accepted(settings: Settings, domain: Domain, *, now: datetime) -> Lande
         keep=KEEP_EVENTS,
         threads=settings.duckdb_threads,
         memory=settings.duckdb_memory,
+        pseudonym_key=ensure_pseudonym_key(settings.keys),
     )
 
 

@@ -54,6 +54,7 @@ class _Zone:
     quarantine: Path
     threads: int
     memory: str
+    pseudonym_key: bytes
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ def land_events(
     keep: timedelta,
     threads: int,
     memory: str,
+    pseudonym_key: bytes,
 ) -> LandedEvents:
     """
     Land what waits in a domain's outbox; a line that is being written waits for the next call.
@@ -89,12 +91,13 @@ def land_events(
         keep: Files that are landed to their end and whose day ended longer ago are removed.
         threads: Of DuckDB.
         memory: Most that DuckDB takes, such as ``2GB``.
+        pseudonym_key: For tables that ask for pseudonyms; what the door replaced already stays what it is.
     """
     folder = events / domain.name
     total = LandedEvents()
     if not folder.is_dir():
         return total
-    zone = _Zone(domain, landing, quarantine, threads, memory)
+    zone = _Zone(domain, landing, quarantine, threads, memory, pseudonym_key)
     with locked(folder):
         for path in sorted(path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)):
             for part in _slices(path):
@@ -114,7 +117,7 @@ def _land(zone: _Zone, table: str, rows: list[dict[str, Any]], *, observed_at: d
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         report = ingest_files(
             zone.domain, table, [path], landing=zone.landing, quarantine=zone.quarantine, observed_at=observed_at,
-            threads=zone.threads, memory=zone.memory, is_stamped=True,
+            threads=zone.threads, memory=zone.memory, pseudonym_key=zone.pseudonym_key, is_stamped=True,
         )  # fmt: skip
     return LandedEvents(report.landed, report.duplicates, report.quarantined)
 

@@ -86,6 +86,7 @@ class Door:
         waits: Whether there are windows that are still to get their history.
         entries: Where entries into the windows are written down.
         outbox: Where accepted events wait for their landing, dated by ``observed_at``.
+        pseudonym_key: Of the pseudonyms of people; nothing else is stamped, kept or counted of them.
         clock: The time, timezone-aware.
     """
 
@@ -98,12 +99,15 @@ class Door:
         waits: bool,
         entries: EntryLog,
         outbox: Outbox,
+        pseudonym_key: bytes,
         clock: Callable[[], datetime],
     ) -> None:
         self._domain, self._state, self._windows = domain, state, windows
         self._entries, self._outbox, self._clock = entries, outbox, clock
         self.waits = waits
-        self._readers = {name: RowReader(table) for name, table in domain.tables.items()}
+        self._readers = {
+            name: RowReader(table, pseudonym_key=pseudonym_key) for name, table in domain.tables.items()
+        }  # fmt: skip
 
     def accept_all(self, events: Iterable[tuple[object, object]]) -> Iterator[Receipt]:
         """
@@ -224,7 +228,13 @@ class _Pushed:
 
 
 def open_door(
-    domain: Domain, location: StoreLocation, *, entries: EntryLog, outbox: Outbox, clock: Callable[[], datetime]
+    domain: Domain,
+    location: StoreLocation,
+    *,
+    entries: EntryLog,
+    outbox: Outbox,
+    pseudonym_key: bytes,
+    clock: Callable[[], datetime],
 ) -> Door:
     """
     Open the door of a domain.
@@ -234,6 +244,7 @@ def open_door(
         location: Where the windows' state is, and what declares it.
         entries: Where entries into the windows are written down.
         outbox: Where accepted events wait for their landing.
+        pseudonym_key: See ``ensure_pseudonym_key``.
         clock: The time, timezone-aware.
 
     Raises:
@@ -244,7 +255,16 @@ def open_door(
     plan, state = load_plan(domain, location.manifest), open_state(location)
     windows = _windows(plan, state, clock) if plan.views else None
     waits = bool(plan.views) and windows is None
-    return Door(domain, state=state, windows=windows, waits=waits, entries=entries, outbox=outbox, clock=clock)
+    return Door(
+        domain,
+        state=state,
+        windows=windows,
+        waits=waits,
+        entries=entries,
+        outbox=outbox,
+        pseudonym_key=pseudonym_key,
+        clock=clock,
+    )
 
 
 def _windows(plan: WindowPlan, state: StateStore, clock: Callable[[], datetime]) -> CountingWindows | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from riskloom.contracts import TableContract
 from riskloom.contracts.values import MismatchError, kind_of, reader
 from riskloom.errors import ContractError
+from riskloom.pseudonyms import Pseudonyms
 
 #: We say when a row was observed: at the moment it is accepted. It is not for the sender to say.
 STAMPED = "observed_at"
@@ -43,10 +44,12 @@ class RowReader:
 
     Args:
         table: The contract.
+        pseudonym_key: Of the pseudonyms that take the place of whoever the contract says is identified.
     """
 
-    def __init__(self, table: TableContract) -> None:
+    def __init__(self, table: TableContract, *, pseudonym_key: bytes) -> None:
         self._table = table
+        self._pseudonyms = Pseudonyms(table, pseudonym_key)
         self._columns = {name: column for name, column in table.brought.items() if name != STAMPED}
         self._readers = {name: reader(column) for name, column in self._columns.items()}
         #: A table whose key has the time it was observed takes a changed row as a correction: another row.
@@ -55,7 +58,7 @@ class RowReader:
 
     def read(self, content: object) -> dict[str, Any]:
         """
-        The values that a sender gives, by column; an optional one that was left out is None.
+        The values that a sender gives, by column, people's as pseudonyms; an optional one that was left out is None.
 
         Args:
             content: What ``parse_json`` gives.
@@ -83,7 +86,7 @@ class RowReader:
         ]
         if wrong:
             raise RowRefusedError(wrong[:_MOST])
-        return row
+        return self._pseudonyms.replace(row)
 
     def key(self, row: Mapping[str, Any]) -> str:
         """What names the event among those of its table: the same event sent again has the same."""

@@ -18,6 +18,7 @@ from riskloom.intake import KeptDoor, open_door, stamp_of
 from riskloom.intake.consumer import Consumer
 from riskloom.intake.queue import EventQueue
 from riskloom.ledger import Outbox
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.settings import load_settings
 from services.consumer.app import create_app
 from services.consumer.metrics import Metrics
@@ -41,13 +42,13 @@ def build() -> ASGIApp:
     )
     metrics, entries = Metrics(), EntryLog(settings.entries)
     outbox = Outbox(settings.events, dated_by="observed_at")
-    domains = load_catalog()
+    domains, key = load_catalog(), ensure_pseudonym_key(settings.keys)
     queues = {name: EventQueue(connection, name) for name in domains}
     consumers = {
         name: Consumer(
             queues[name],
             KeptDoor(
-                partial(open_door, domain, store, entries=entries, outbox=outbox, clock=_now),
+                partial(open_door, domain, store, entries=entries, outbox=outbox, pseudonym_key=key, clock=_now),
                 lambda: stamp_of(settings.dbt_manifest),
                 ticks=time.monotonic,
             ),

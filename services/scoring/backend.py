@@ -21,6 +21,7 @@ from riskloom.ledger import Outbox
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest, read_requests, requests_folder, write_request
 from riskloom.lifecycle.publication import publication_path, read_publication
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.reading.reader import open_reader
 from riskloom.registry import LoadedModel, ModelStore, load_model, load_public_key, read_record
 from riskloom.rules import load_lists, schema_of
@@ -92,8 +93,14 @@ class SignedBackend:
 
     def open_door(self, domain: str) -> Door:
         """Connect to the state of the live windows, which tells events that were taken before."""
-        declared = self._domains[domain]
-        return open_door(declared, self._store, entries=self._entries, outbox=self._events, clock=self._clock)
+        return open_door(
+            self._domains[domain],
+            self._store,
+            entries=self._entries,
+            outbox=self._events,
+            pseudonym_key=ensure_pseudonym_key(self._models.keys),
+            clock=self._clock,
+        )
 
     def compute(self, domain: str, event: Mapping[str, Any], online: Mapping[str, float]) -> dict[str, float]:
         """Compute the request features with the code that computed them for training."""

@@ -11,15 +11,17 @@ import duckdb
 import pytest
 
 from riskloom.contracts.json_text import parse_json
-from riskloom.features import EntryLog, OnlineFeatures
+from riskloom.features import EntryLog
 from riskloom.ingest import land_events
 from riskloom.intake import open_door
 from riskloom.intake.rows import plain
 from riskloom.ledger import Outbox
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.windows import Stream, load_plan
 from riskloom.windows.events import scaled
 from riskloom.windows.rows import event_of
 from tests.features.conftest import Built
+from tests.features.served import Serve
 from tests.features.test_live import HELD_BACK, Clock, Cut, bring_up, opened, same, snapshot
 
 
@@ -43,7 +45,7 @@ def test_a_row_is_the_event_that_the_mart_has(built: Built) -> None:
             assert numbers == {name: row[name] for name in stream.fields}, stream.name
 
 
-def test_what_was_pushed_is_in_the_marts_as_it_was_counted(built: Built, tmp_path: Path) -> None:
+def test_what_was_pushed_is_in_the_marts_as_it_was_counted(built: Built, tmp_path: Path, serve: Serve) -> None:
     """Events of the last days are pushed, land and are built: the state is what the marts have; none enters again."""
     pushed = [stream for stream in live_streams(built) if stream.table != built.domain.subject.event_table]
     if not pushed:
@@ -52,11 +54,13 @@ def test_what_was_pushed_is_in_the_marts_as_it_was_counted(built: Built, tmp_pat
     before, clock = home.build(home.cut), Clock(home.cut)
     entries = home.settings.entries
     bring_up(before, entries)
+    key = ensure_pseudonym_key(home.settings.keys)
     door = open_door(
         built.domain,
         before.location,
         entries=EntryLog(entries),
         outbox=Outbox(home.settings.events, dated_by="observed_at"),
+        pseudonym_key=key,
         clock=clock,
     )
     events = _held_back(home, {stream.table for stream in pushed})
@@ -67,6 +71,7 @@ def test_what_was_pushed_is_in_the_marts_as_it_was_counted(built: Built, tmp_pat
     landed = land_events(
         built.domain, home.settings.events, landing=home.settings.landing, quarantine=home.settings.quarantine,
         now=built.as_of, keep=timedelta(days=7), threads=1, memory="1GB",
+        pseudonym_key=key,
     )  # fmt: skip
     assert (landed.landed, landed.quarantined) == (len(events), 0)
     logged = _entered(entries / built.domain.name)
@@ -79,7 +84,7 @@ def test_what_was_pushed_is_in_the_marts_as_it_was_counted(built: Built, tmp_pat
         observed = {(stream.name, row["event_id"], row["observed_us"]) for row in mart}
         assert {one for one in logged if one[0] == stream.name} <= observed
     after = home.build(built.as_of)
-    reader = OnlineFeatures.open(after.location, after.views, opened(after, entries, lambda: built.as_of))
+    reader = serve(after, opened(after, entries, lambda: built.as_of))
     for view in after.views:
         for row in snapshot(after, view.name):
             found = reader.read({view.join_key: row[view.join_key]}, now=built.as_of)

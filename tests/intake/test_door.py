@@ -13,8 +13,9 @@ import pytest
 
 from riskloom.errors import StateCorruptError, StateUnavailableError
 from riskloom.intake import FieldRefusal
+from riskloom.pseudonyms import pseudonym
 from riskloom.windows.engine import WindowEngine
-from tests.intake.world import CLAIMS, NOTES, NOW, PRICES, VISITS, World, visit, world_at
+from tests.intake.world import CLAIMS, KEY, NOTES, NOW, PRICES, VISITS, World, visit, world_at
 
 
 def test_an_accepted_event_is_counted_and_lands(world: World) -> None:
@@ -70,6 +71,19 @@ def test_what_no_window_counts_lands_only(world: World) -> None:
     assert world.read("c-1")["claims_1d"] == 0
     assert world.entries() == []
     assert world.land().landed == 2
+
+
+def test_a_person_is_known_by_a_pseudonym_alone(world: World) -> None:
+    """Who is named in an event is in no file below the home; the same event with the pseudonym is a duplicate."""
+    name = "somebody.of.a.test"
+    note = {"note": "n-1", "author": name, "effective_at": "2026-03-01T11:00:00Z"}
+    door, known = world.door(), pseudonym(name, "c-", KEY)
+    assert door.accept(NOTES, note).status == "accepted"
+    assert door.accept(NOTES, {**note, "author": known}).status == "duplicate"
+    door.close()
+    assert world.land().landed == 1
+    assert [row["author"] for row in world.landed(NOTES)] == [known]
+    assert not [path for path in world.folder.rglob("*") if path.is_file() and name.encode() in path.read_bytes()]
 
 
 def test_a_changed_row_is_a_correction_where_the_table_takes_one(world: World) -> None:

@@ -30,6 +30,8 @@ CLAIMS = "shop__claims"
 NOTES = "shop__notes"
 #: A changed row is a correction.
 PRICES = "shop__prices"
+#: Of the pseudonyms of notes' authors.
+KEY = bytes(range(32))
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -40,6 +42,8 @@ def table(name: str, key: tuple[str, ...], **columns: str) -> TableContract:
         column: {"type": kind.removesuffix("?"), "description": "A column of a test.", "nullable": kind.endswith("?")}
         for column, kind in types.items()
     }
+    if "author" in described:
+        described["author"]["pseudonym"] = "c-"
     content = {"name": name, "description": "A table of a test.", "key": key, "columns": described}
     return TableContract.model_validate(content)
 
@@ -53,7 +57,7 @@ def shop() -> Domain:
         labels: domain.tables[labels],
         VISITS: table(VISITS, ("visit",), visit="string", card="string", is_known="boolean", spent="decimal(18,2)?"),
         CLAIMS: table(CLAIMS, ("claim",), claim="string", card="string"),
-        NOTES: table(NOTES, ("note",), note="string", text="string?"),
+        NOTES: table(NOTES, ("note",), note="string", text="string?", author="string?"),
         PRICES: table(PRICES, ("item", "observed_at"), item="string", price="decimal(18,2)"),
     }
     return domain.model_copy(update={"tables": tables})
@@ -111,6 +115,7 @@ class World:
             self.location,
             entries=EntryLog(self.folder / "entries"),
             outbox=Outbox(self.folder / "events", dated_by="observed_at"),
+            pseudonym_key=KEY,
             clock=lambda: self.now,
         )
 
@@ -133,6 +138,7 @@ class World:
             keep=timedelta(days=7),
             threads=1,
             memory="500MB",
+            pseudonym_key=KEY,
         )
 
     def landed(self, name: str) -> list[dict[str, Any]]:

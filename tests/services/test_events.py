@@ -19,6 +19,7 @@ from riskloom.contracts import TableContract
 from riskloom.contracts.json_text import parse_json
 from riskloom.ingest import land_events
 from riskloom.intake import Door
+from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.settings import Settings
 from riskloom.windows import Stream
 from services.scoring.backend import SignedBackend
@@ -122,7 +123,7 @@ def test_every_table_takes_its_example(pusher: Pusher) -> None:
         settings = pusher.world.settings
         done = land_events(
             domain, settings.events, landing=settings.landing, quarantine=settings.quarantine, now=pusher.world.now,
-            keep=_DAYS, threads=1, memory="500MB",
+            keep=_DAYS, threads=1, memory="500MB", pseudonym_key=ensure_pseudonym_key(settings.keys),
         )  # fmt: skip
         assert done.quarantined == 0
         assert done.landed >= len(plain)
