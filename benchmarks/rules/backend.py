@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from riskloom.errors import ConfigError
 from riskloom.intake import Door
 from riskloom.lifecycle.active import ActiveRules, Mark
@@ -28,8 +26,9 @@ class _Manifest:
 class _Model:
     manifest: _Manifest
 
-    def predict(self, matrix: Matrix) -> Matrix:
-        return np.full(len(matrix), _SCORE)
+    def predict_one(self, row: Matrix) -> float:
+        del row
+        return _SCORE
 
     def top_features(self, row: Matrix, count: int) -> list[tuple[str, float]]:
         return [(name, 0.5) for name in self.manifest.feature_names[: min(count, row.size)]]
@@ -60,11 +59,17 @@ class _Store:
     features: Mapping[str, Mapping[str, float]]
     nobody: Mapping[str, float]
 
-    def decide(self, event: Mapping[str, Any], *, now: datetime) -> _Row:
+    async def connect(self) -> None:
+        return
+
+    async def decide(self, event: Mapping[str, Any], *, now: datetime) -> _Row:
         return _Row(now, self.features.get(event["account"], self.nobody), {self.view: now}, {self.view: "fresh"})
 
-    def read(self, row: Mapping[str, str | None], *, now: datetime) -> _Row:
-        return self.decide(row, now=now)
+    async def read(self, row: Mapping[str, str | None], *, now: datetime) -> _Row:
+        return await self.decide(row, now=now)
+
+    def close(self) -> None:
+        return
 
 
 @dataclass(frozen=True)

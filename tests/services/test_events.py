@@ -215,7 +215,7 @@ def test_what_is_too_much_is_told_to_come_later(world: World, domain: Domain) ->
         await asyncio.sleep(0)
         with pytest.raises(RefusalError) as refused:
             await door.accept(pushed)
-        assert (refused.value.status, refused.value.problem.code) == (429, "overloaded")
+        assert (refused.value.status, refused.value.problem.code) == (429, "too_busy")
         released.set()
         return [receipt.status for receipts in await asyncio.gather(*waiting) for receipt in receipts]
 
