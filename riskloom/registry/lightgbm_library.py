@@ -1,15 +1,14 @@
 """
 LightGBM's library by its C API, without its Python package.
 
-The package takes seconds to import and brings pandas along; looking at what it is given, it also takes ten times as
-long for one row as the trees do. The C API has a call for one row that is set up once.
+The package takes seconds to import and brings pandas along. One row is predicted by :mod:`riskloom.registry.forest`.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import weakref
-from ctypes import CDLL, byref, c_char_p, c_double, c_int, c_int64, c_void_p
+from ctypes import CDLL, byref, c_char_p, c_int, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -44,8 +43,6 @@ class Trees:
         features = c_int()
         self._check(self._library.LGBM_BoosterGetNumFeature(self._handle, byref(features)))
         self.features = features.value
-        self._single = self._prepared()
-        self._length, self._result = c_int64(), c_double()
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores of rows, shape (rows,)."""
@@ -54,23 +51,6 @@ class Trees:
     def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """TreeSHAP values in log-odds (Lundberg et al. 2020), shape (rows, features + 1); the last is the base."""
         return self._predict(matrix, _CONTRIBUTIONS, self.features + 1)
-
-    def predict_one(self, row: NDArray[np.float64]) -> float:
-        """
-        The score of one row, shape (features,), contiguous; for one thread at a time.
-
-        Raises:
-            RegistryError: It has another length.
-        """
-        if row.shape != (self.features,):
-            raise RegistryError(f"expected a row of {self.features} features, found shape {row.shape}")
-        address = c_void_p(row.__array_interface__["data"][0])
-        self._check(
-            self._library.LGBM_BoosterPredictForMatSingleRowFast(
-                self._single, address, byref(self._length), byref(self._result)
-            )
-        )
-        return self._result.value
 
     def _predict(self, matrix: NDArray[np.float64], kind: int, columns: int) -> NDArray[np.float64]:
         if matrix.ndim != 2 or matrix.shape[1] != self.features:  # noqa: PLR2004
@@ -100,23 +80,6 @@ class Trees:
                 f"LightGBM: expected {result.size} numbers, found {length.value}: not a model of one output"
             )
         return result
-
-    def _prepared(self) -> c_void_p:
-        config = c_void_p()
-        self._check(
-            self._library.LGBM_BoosterPredictForMatSingleRowFastInit(
-                self._handle,
-                c_int(_NORMAL),
-                c_int(_FROM_FIRST),
-                c_int(_ALL),
-                c_int(_FLOAT64),
-                c_int(self.features),
-                _ONE_THREAD,
-                byref(config),
-            )
-        )
-        weakref.finalize(self, self._library.LGBM_FastConfigFree, config)
-        return config
 
     def _check(self, status: int) -> None:
         if status:

@@ -10,7 +10,8 @@ means differs between the kinds and is said at each.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from riskloom.detector import Detector, from_bytes
 from riskloom.errors import DetectorError, RegistryError
+from riskloom.registry.forest import Forest, UnreadableForestError
 from riskloom.registry.lightgbm_library import Trees
 from riskloom.registry.manifest import Kind
 from riskloom.registry.skops_format import load_estimator
@@ -40,7 +42,7 @@ class Scorer(Protocol):
         ...
 
     def raw_one(self, row: FloatArray) -> float:
-        """That of one row, shape (features,), without the cost of a matrix; for one thread at a time."""
+        """That of one row, shape (features,), without the cost of a matrix."""
         ...
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
@@ -109,14 +111,24 @@ class BoostedTrees:
             raise RegistryError(f"{file}: expected a LightGBM model in text form, found {error}") from error
         if self._trees.features != features:
             raise RegistryError(f"{file}: expected {features} features, found {self._trees.features}")
+        self._text = text
+
+    @cached_property
+    def _one(self) -> Callable[[FloatArray], float]:
+        """What predicts one row; made when it is first wanted, as whoever trains or validates never wants it."""
+        text, self._text = self._text, ""
+        try:
+            return Forest(text).predict_one
+        except UnreadableForestError:
+            return lambda row: float(self._trees.predict(row.reshape(1, -1))[0])
 
     def raw(self, matrix: FloatArray) -> FloatArray:
         """Uncalibrated scores in [0, 1], shape (rows,)."""
         return self._trees.predict(matrix)
 
     def raw_one(self, row: FloatArray) -> float:
-        """That of one row, shape (features,); for one thread at a time."""
-        return self._trees.predict_one(row)
+        """That of one row, shape (features,)."""
+        return self._one(row)
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """TreeSHAP values in log-odds, shape (rows, features); the base value is left out."""
