@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riskloom.features.single import divided
+
 _HOUR = 3_600_000_000  # microseconds
 _DAY = 24 * _HOUR
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday, with Monday as 0
@@ -26,6 +28,9 @@ def is_weekend(instants: NDArray[Any]) -> NDArray[np.float64]:
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     """The quotient, NaN where the whole is missing, zero or less: there is nothing to compare with."""
+    quotient: NDArray[np.float64] | None = divided(part, whole)
+    if quotient is not None:
+        return quotient
     result = np.full(np.shape(part), np.nan)
     np.divide(part, whole, out=result, where=whole > 0, casting="unsafe")
     return result

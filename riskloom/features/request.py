@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import math
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from riskloom.catalog import Domain
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 #: The module of a domain's folder that computes them, and its function.
 MODULE = "request_features"
 FUNCTION = "compute"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def request_features(domain: Domain, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
@@ -42,17 +39,7 @@ def request_features(domain: Domain, columns: Mapping[str, NDArray[Any]]) -> dic
 
     if not domain.request_features:
         return {}
-    try:
-        values = _function(domain)(columns)
-    except KeyError as error:
-        raise FeatureError(
-            f"{domain.name}: {MODULE}.{FUNCTION} asks for a column that is not there: {error}"
-        ) from error
-    if set(values) != set(domain.request_features):
-        raise FeatureError(
-            f"{domain.name}: {MODULE}.{FUNCTION} returns {', '.join(sorted(values))}; "
-            f"declared are {', '.join(sorted(domain.request_features))}"
-        )
+    values = _computed(domain, columns)
     length = len(next(iter(columns.values())))
     result = {name: np.asarray(values[name], dtype=np.float64) for name in domain.request_features}
     for name, array in result.items():
@@ -72,46 +59,33 @@ def compute_one(domain: Domain, event: Mapping[str, Any], online: Mapping[str, f
     """
     if not domain.request_features:
         return {}
-    computed = request_features(domain, _OneRow(domain, event, online))
-    return {name: array.item() for name, array in computed.items()}
+    from riskloom.features.single import OneRow  # noqa: PLC0415
+
+    values = _computed(domain, OneRow(domain.event_table, event, online))
+    return {name: float(values[name].item()) for name in domain.request_features}
 
 
-class _OneRow(Mapping[str, "NDArray[Any]"]):
-    """The columns of one event; only those that are asked for are made, as a domain asks for few of its many."""
-
-    def __init__(self, domain: Domain, event: Mapping[str, Any], online: Mapping[str, float]) -> None:
-        self._table, self._event, self._online = domain.event_table.columns, event, online
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        if name in self._online:
-            return _array("double", self._online[name])
-        return _array(self._table[name].type, self._event[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._event, **self._online})
-
-    def __len__(self) -> int:
-        return len(self._event.keys() | self._online.keys())
-
-
-def _array(kind: str, value: object) -> NDArray[Any]:
-    """One value as the array of length one that request features take."""
-    import numpy as np  # noqa: PLC0415
-
-    if kind == "string":
-        return np.array([value], dtype=object)
-    if isinstance(value, datetime):
-        since = value - _EPOCH
-        return np.array([(since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds], dtype=np.int64)
-    return np.array([float(value) if isinstance(value, bool | int | float | Decimal) else math.nan], dtype=np.float64)
-
-
-def _function(domain: Domain) -> Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]]:
-    module = f"riskloom.domains.{domain.name}.{MODULE}"
+def _computed(domain: Domain, columns: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the domain's code returns, by the names it declares."""
     try:
-        function: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]] = getattr(
-            importlib.import_module(module), FUNCTION
+        values = _function(domain.name)(columns)
+    except KeyError as error:
+        raise FeatureError(
+            f"{domain.name}: {MODULE}.{FUNCTION} asks for a column that is not there: {error}"
+        ) from error
+    if values.keys() != domain.request_features.keys():
+        raise FeatureError(
+            f"{domain.name}: {MODULE}.{FUNCTION} returns {', '.join(sorted(values))}; "
+            f"declared are {', '.join(sorted(domain.request_features))}"
         )
+    return values
+
+
+@cache
+def _function(domain: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    module = f"riskloom.domains.{domain}.{MODULE}"
+    try:
+        function: Callable[[Mapping[str, Any]], Mapping[str, Any]] = getattr(importlib.import_module(module), FUNCTION)
     except (ModuleNotFoundError, AttributeError) as error:
-        raise FeatureError(f"{domain.name} declares request features, and {module}.{FUNCTION} is missing") from error
+        raise FeatureError(f"{domain} declares request features, and {module}.{FUNCTION} is missing") from error
     return function
