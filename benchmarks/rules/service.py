@@ -115,6 +115,7 @@ async def _decider(domain: Domain, backend: MemoryBackend, outbox: Outbox) -> De
         clock=lambda: _NOW,
         ticks=time.monotonic,
         new_id=lambda: f"d-{next(numbers)}",
+        observe=lambda *_: None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -24,13 +24,12 @@ from services.scoring.runtime import Runtime
 from services.scoring.schema import read_event, request_model
 from services.web.body import read_json
 from services.web.envelope import HANDLERS, Envelope
+from services.web.exact import Endpoint, Exact
 from services.web.logs import configure_logs
 from services.web.pages import page_routes
 from services.web.problems import RefusalError
 
 DECIDE_SECONDS = 1.0
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,12 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: D
                 await stack.enter_async_context(listening(app, host=direct.host, port=direct.port))
             yield
 
+    scores = {
+        f"/v1/domains/{name}/score": score_endpoint(runtime, name, model) for name, model in models.items()
+    }  # fmt: skip
     app = Starlette(
         routes=[
-            *(
-                Route(f"/v1/domains/{name}/score", score_endpoint(runtime, name, models[name]), methods=["POST"])
-                for name in models
-            ),
+            *(Route(path, endpoint, methods=["POST"]) for path, endpoint in scores.items()),
             *(Route(f"/v1/domains/{name}/events", events_endpoint(runtime, name), methods=["POST"]) for name in models),
             Route("/v1/domains/{domain}/score", unknown_domain_endpoint(runtime), methods=["POST"]),
             Route("/v1/domains/{domain}/events", unknown_domain_endpoint(runtime), methods=["POST"]),
@@ -86,6 +85,7 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: D
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would be sent to whatever host the caller names
+    app.add_middleware(Exact, endpoints={("POST", path): endpoint for path, endpoint in scores.items()})
     app.add_middleware(Envelope, new_request_id=new_request_id)
     return app
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,6 +29,7 @@ from services.scoring.schema import STAMPED
 from services.web.problems import RefusalError
 
 REASONS = 5
+Stage = Literal["lookup", "model", "rules", "ledger"]
 _RETRY = {"Retry-After": "1"}
 
 
@@ -118,6 +119,7 @@ class Decider:
         clock: The time, timezone-aware.
         ticks: Seconds that only go forward, for latency.
         new_id: A name for a decision, never the same twice.
+        observe: Is told how many seconds each stage of a decision took.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class Decider:
         clock: Callable[[], datetime],
         ticks: Callable[[], float],
         new_id: Callable[[], str],
+        observe: Callable[[Stage, float], None],
     ) -> None:
         self._domain = domain
         self._policy = CostPolicy(domain)
@@ -147,6 +150,7 @@ class Decider:
         self._clock = clock
         self._ticks = ticks
         self._new_id = new_id
+        self._observe = observe
 
     async def decide(self, event: Mapping[str, Any]) -> Decision:
         """
@@ -163,11 +167,18 @@ class Decider:
         event = self._pseudonyms.replace(event)  # before anything is computed, kept or answered
         event |= self._domain.event_table.joined_values(event)
         reading = await self._features.decide(event, champion.views, now=self._clock())
+        looked_up = self._ticks()
         scored = self._score({**event, STAMPED: reading.at}, reading, champion)
+        modelled = self._ticks()
         is_trusted = scored.score is not None and (reading.is_reachable or not champion.views)
         ruled = self._rule(event, reading, scored, is_trusted=is_trusted)
         decision = await self._judge(event, reading, scored, champion, ruled, is_trusted=is_trusted)
-        self._keep(decision, event, scored, champion, self._ticks() - started)
+        judged = self._ticks()
+        self._keep(decision, event, scored, champion, judged - started)
+        self._observe("lookup", looked_up - started)
+        self._observe("model", modelled - looked_up)
+        self._observe("rules", judged - modelled)
+        self._observe("ledger", self._ticks() - judged)
         return decision
 
     def _champion(self) -> Champion:

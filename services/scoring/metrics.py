@@ -14,6 +14,7 @@ from starlette.responses import Response
 from services.scoring.status import DomainStatus
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_STAGE_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0)
 NO_DOMAIN = "none"
 NO_OUTCOME = "none"
 NO_TABLE = "none"
@@ -61,6 +62,16 @@ class Metrics:
                 "From the request's headers to its answer, by domain.",
                 ["domain"],
                 buckets=_BUCKETS,
+                registry=self._registry,
+            )
+        )
+        self.stages = Labelled(
+            Histogram(
+                "riskloom_scoring_stage_seconds",
+                "Of a decision's time, by domain and stage: lookup (the event is counted and features are read), model "
+                "(request features and score), rules (rules, policy, reasons) and ledger (it is written down).",
+                ["domain", "stage"],
+                buckets=_STAGE_BUCKETS,
                 registry=self._registry,
             )
         )

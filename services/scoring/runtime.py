@@ -144,6 +144,7 @@ class Runtime:
             clock=self._clock,
             ticks=self.ticks,
             new_id=self._new_id,
+            observe=lambda stage, seconds: self.metrics.stages.labels(domain.name, stage).observe(seconds),
         )
 
     async def _stay_current(self) -> None:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.web.logs import where_raised
+from services.web.logs import REQUEST_ID, where_raised
 from services.web.problems import Code, RefusalError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -53,16 +53,18 @@ class Envelope:
                 message["headers"] = [*message["headers"], *_SAFE_HEADERS, (b"x-request-id", request_id.encode())]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_marked)
-            except Exception as error:  # noqa: BLE001 - the last place where a mistake can be answered
-                # Not the message, which may repeat what was sent.
-                _log.error("mistake", error=type(error).__name__, where=where_raised(error))
-                if not status:
-                    await RefusalError("internal", _UNHANDLED).response()(scope, receive, send_marked)
+        token = REQUEST_ID.set(request_id)
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception as error:  # noqa: BLE001 - the last place where a mistake can be answered
+            # Not the message, which may repeat what was sent.
+            _log.error("mistake", error=type(error).__name__, where=where_raised(error))
+            if not status:
+                await RefusalError("internal", _UNHANDLED).response()(scope, receive, send_marked)
+        finally:
             if status >= 400:  # noqa: PLR2004
                 _log.info("refused", status=status)
+            REQUEST_ID.reset(token)
 
     def _request_id(self, scope: Scope) -> str:
         for name, value in scope["headers"]:

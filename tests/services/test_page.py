@@ -25,7 +25,7 @@ def test_every_domain_has_its_typed_route(server: Server) -> None:
         assert schema["additionalProperties"] is False
         assert all(schema["properties"][field]["description"] for field in schema["properties"])
         assert set(content["example"]) == set(schema["properties"])
-        answers = {"200", "400", "401", "403", "408", "413", "415", "422", "500", "503", "504"}
+        answers = {"200", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503", "504"}
         assert set(route["responses"]) == answers
 
 

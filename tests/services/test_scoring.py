@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from riskloom.ledger import read_decisions
 from riskloom.policy import CostPolicy, Releases, policy_version
 from riskloom.pseudonyms import Pseudonyms
 from riskloom.registry import ModelStore, load_model
+from services.scoring.decisions import Stage
 from tests.features.served import served
 from tests.services.conftest import World, event, in_process, real_backend
 from tests.services.world import (
@@ -270,6 +271,7 @@ def test_metrics_count_what_was_answered(world: World, domain: Domain) -> None:
         'riskloom_scoring_requests_total{domain="none",outcome="none",status="404"}': 1,
         f"riskloom_scoring_latency_seconds_count{{{label}}}": 2,
         f'riskloom_scoring_feature_reads_total{{{label},status="fresh",view="{view}"}}': 1,
+        **{f'riskloom_scoring_stage_seconds_count{{{label},stage="{stage}"}}': 1 for stage in get_args(Stage)},
     }.items():
         assert after[counter] - before[counter] == added, counter
     for gauge in (
