@@ -164,9 +164,9 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The installed Chromium, one for all tests: two drivers in a thread refuse each other."""
+    """The installed Chromium; its driver leaves an event loop behind until it ends, which no coroutine could run in."""
     with chromium() as started:
         yield started
 
