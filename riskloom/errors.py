@@ -13,13 +13,15 @@ RiskloomError
 │   ├── StateCorruptError    state that is not as it was written
 │   ├── StateUnavailableError a store that did not answer; whether the event was counted is not known
 │   ├── NotBootstrappedError state that history was not brought into yet
+│   ├── SupersededError      state that is not kept up any more, since windows are declared otherwise
 │   └── PastReadError        a read at an instant that the state no longer tells apart
 ├── DetectorError            data or a saved state that the outlier detector cannot use
 ├── WatchError               rows that cannot be watched as declared
 ├── PolicyError              rules that speak of outcomes a domain does not have
 ├── TrainingError            a model that cannot be trained from what there is
 ├── RegistryError            a model version that is missing or in the wrong state
-│   └── SignatureError       a model whose bytes are not the ones that were signed
+│   ├── PlanError            a read plan that is missing, or that a feature of its model cannot be read by
+│   └── SignatureError       a model or a plan whose bytes are not the ones that were signed
 ├── LedgerError              something that the ledger could not keep or does not hold
 │   ├── NotInLedgerError     a decision, case, alert or label that is not there
 │   ├── RefusedStepError     a step that the state of a case, label, rule or list does not allow
@@ -117,6 +119,10 @@ class NotBootstrappedError(WindowError):
     """State that history was not brought into yet, and that would answer as if nothing had ever happened."""
 
 
+class SupersededError(WindowError):
+    """State that nobody brings up to what lands any more: windows are declared otherwise, and have other state."""
+
+
 class PastReadError(WindowError):
     """A read at an instant that the state no longer tells apart from later ones."""
 
@@ -141,8 +147,12 @@ class RegistryError(RiskloomError):
     """A model version that is missing or in a state that does not allow the step."""
 
 
+class PlanError(RegistryError):
+    """A read plan that is missing, or that cannot be made because nothing gives a feature of the model."""
+
+
 class SignatureError(RegistryError):
-    """A model whose bytes are not the ones that were signed."""
+    """A model or a read plan whose bytes are not the ones that were signed."""
 
 
 class LedgerError(RiskloomError):

@@ -87,7 +87,7 @@ def catch_up(
     if not plan.views:
         return CaughtUp(0, 0, 0)
     state, log = open_state(location), EntryLog(entries)
-    held = _Held(entries / domain.name / plan.fingerprint[:12])
+    held = _Held(entries / domain.name / plan.state_name)
     streams = marts / domain.name
     try:
         history = 0

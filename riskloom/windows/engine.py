@@ -18,6 +18,7 @@ from riskloom.errors import (
 from riskloom.windows.compute import Compute, Value, compiled
 from riskloom.windows.events import MAX_TIME_US, EventCoder, key_of
 from riskloom.windows.fold import folded, is_due
+from riskloom.windows.kept import check_kept
 from riskloom.windows.layout import EntityLayout, layouts_of
 from riskloom.windows.plan import WindowPlan
 from riskloom.windows.program import Program
@@ -74,7 +75,7 @@ class Entity:
 
 def state_prefix(plan: WindowPlan) -> bytes:
     """What every key of a plan's state begins with; another declaration has other keys."""
-    return b"riskloom:windows:%b:%b:" % (plan.domain.encode(), plan.fingerprint[:12].encode())
+    return b"riskloom:windows:%b:%b:" % (plan.domain.encode(), plan.state_name.encode())
 
 
 def event_prefix(plan: WindowPlan, stream: str) -> bytes:
@@ -271,6 +272,10 @@ class WindowEngine:
         if found is None:
             raise PastReadError(f"the state of these keys ({', '.join(keys)}) no longer tells that instant apart")
         return values | found
+
+    def check_kept(self) -> None:
+        """Look whether the state is still brought up to what lands; raises as ``riskloom.windows.kept.check_kept``."""
+        check_kept(self.plan, self.store, self._clock())
 
     def _coder(self, stream: str) -> EventCoder:
         try:

@@ -169,6 +169,11 @@ class WindowPlan:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
+    @cached_property
+    def state_name(self) -> str:
+        """What the keys of the state bear of the fingerprint."""
+        return self.fingerprint[:12]
+
 
 def _layout_of(view: WindowView, feature: WindowFeature) -> list[object]:
     span = view.spans[feature.span]
