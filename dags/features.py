@@ -161,7 +161,7 @@ def _publish(domain: Domain, checked: Any) -> Any:
 
         from riskloom.catalog import load_domain
         from riskloom.features import apply, catch_up, dbt, load_views, materialise, open_store
-        from riskloom.wiring import dbt_project, store_location
+        from riskloom.wiring import dbt_project, publish_plans, store_location
 
         settings, declared = load_settings(), load_domain(name)
         views = load_views(declared, dbt.publish_manifest(dbt_project(settings)))
@@ -180,6 +180,8 @@ def _publish(domain: Domain, checked: Any) -> Any:
             memory=settings.duckdb_memory,
         )
         log.info("live windows: %s", caught)
+        for line in publish_plans(settings, declared, now=datetime.now(UTC)).lines():
+            log.warning("%s", line)
         if caught.moved:
             # they entered after decisions that had not seen them, so the marts must see them later, too
             dbt.build(declared, dbt_project(settings), as_of=as_of)

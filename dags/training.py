@@ -121,7 +121,7 @@ def _promote(domain: Domain, validated: Any) -> Any:
 
         from riskloom.settings import load_settings
         from riskloom.training.pipeline import promote_if_passed
-        from riskloom.wiring import model_store
+        from riskloom.wiring import model_store, plan_compiler
 
         settings, context = load_settings(), get_current_context()
         answer = context["ti"].xcom_pull(task_ids="approve") or {}
@@ -131,6 +131,7 @@ def _promote(domain: Domain, validated: Any) -> Any:
             model_store(settings),
             settings.registry,
             validated["version"],
+            compile_plan=plan_compiler(settings),
             by=person or f"airflow: {context['run_id']}",
             why=f"passed the gate as of {validated['as_of']}" + (", approved in Airflow" if person else ""),
             at=datetime.now(UTC),

@@ -20,7 +20,7 @@ from riskloom.settings import Settings, environment
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from riskloom.features import StoreLocation
+    from riskloom.features import PlanCompiler, StoreLocation
     from riskloom.features.dbt import DbtProject
     from riskloom.ingest import LandedEvents
     from riskloom.ingest.labels import LandedLabels
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from riskloom.lifecycle.history import History
     from riskloom.lifecycle.publishing import Controls
     from riskloom.monitoring import Source
-    from riskloom.registry import LoadedModel, ModelStore
+    from riskloom.registry import LoadedModel, ModelStore, Renewed
     from riskloom.rules import Schema
     from riskloom.stack.keeper import Keeper
     from riskloom.training.pipeline import FeatureSource
@@ -73,6 +73,27 @@ def model_store(settings: Settings) -> ModelStore:
     from riskloom.registry import ModelStore  # noqa: PLC0415
 
     return ModelStore(settings.bentoml_home, settings.keys)
+
+
+def plan_compiler(settings: Settings) -> PlanCompiler:
+    """Compiles the read plans of models from what is declared now."""
+    from riskloom.features import PlanCompiler  # noqa: PLC0415
+
+    return PlanCompiler(store_location(settings))
+
+
+def publish_plans(settings: Settings, domain: Domain, *, now: datetime) -> Renewed:
+    """
+    Let models in service follow what was published: compile their plans anew, then say which windows are kept up.
+
+    Called once the windows hold what has landed, by everything that publishes features.
+    """
+    from riskloom.features import keep_from_now  # noqa: PLC0415
+    from riskloom.registry import renew_plans  # noqa: PLC0415
+
+    renewed = renew_plans(settings.registry, model_store(settings), domain.name, compile_plan=plan_compiler(settings))
+    keep_from_now(domain, store_location(settings), now=now)
+    return renewed
 
 
 def decision_source(settings: Settings, domain: Domain) -> Source:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+
+from riskloom.catalog import Domain
 from riskloom.errors import ConfigError
+from riskloom.features import FeatureView, ReadPlan, compile_plan
 from riskloom.intake import Door
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest
+from riskloom.windows import WindowPlan
 from services.scoring.ports import Matrix, Status
 
-_SCORE = 0.02
+_SCORE, _VIEW = 0.02, "activity"
 
 
 @dataclass(frozen=True)
@@ -26,23 +31,15 @@ class _Manifest:
 class _Model:
     manifest: _Manifest
 
+    def predict(self, matrix: Matrix) -> Matrix:
+        return np.full(len(matrix), _SCORE)
+
     def predict_one(self, row: Matrix) -> float:
         del row
         return _SCORE
 
     def top_features(self, row: Matrix, count: int) -> list[tuple[str, float]]:
         return [(name, 0.5) for name in self.manifest.feature_names[: min(count, row.size)]]
-
-
-@dataclass(frozen=True)
-class _View:
-    name: str
-    join_key: str
-    features: Mapping[str, object]
-
-    @property
-    def descriptions(self) -> Mapping[str, str]:
-        return dict.fromkeys(self.features, "Made for a benchmark.")
 
 
 @dataclass(frozen=True)
@@ -60,16 +57,16 @@ class _Store:
     nobody: Mapping[str, float]
 
     async def connect(self) -> None:
-        return
+        """Nothing to connect to."""
 
     async def decide(self, event: Mapping[str, Any], *, now: datetime) -> _Row:
         return _Row(now, self.features.get(event["account"], self.nobody), {self.view: now}, {self.view: "fresh"})
 
     async def read(self, row: Mapping[str, str | None], *, now: datetime) -> _Row:
-        return await self.decide(row, now=now)
+        return await self.decide({"account": "", **row}, now=now)
 
     def close(self) -> None:
-        return
+        """Nothing to close."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +75,13 @@ class MemoryBackend:
     A backend for the scoring service.
 
     Attributes:
+        domain: The only one.
         features: Values by account and feature.
         in_force: The rules; None for a service without any.
         asked: What was asked to be stopped.
     """
 
+    domain: Domain
     features: Mapping[str, Mapping[str, float]]
     in_force: ActiveRules | None
     asked: list[FloodRequest] = field(default_factory=list)
@@ -97,20 +96,26 @@ class MemoryBackend:
 
     def champion(self, domain: str) -> str | None:
         """The only version."""
-        return f"{domain}-1"
+        del domain
+        return "1"
 
     def load(self, domain: str, version: str) -> _Model:
         """A model that gives one number to all."""
         del domain, version
         return _Model(_Manifest(self._names))
 
-    def views(self, domain: str) -> tuple[_View, ...]:
+    def plan(self, domain: str, version: str) -> ReadPlan:
         """One view with all features."""
-        return (_View(f"{domain}__activity", "account", dict.fromkeys(self._names)),)
+        given = dict.fromkeys(self._names, "double")
+        told = dict.fromkeys(self._names, "Made for a benchmark.")
+        view = FeatureView(_VIEW, "account", "account", timedelta(days=1), given, "Activity.", _VIEW, told)
+        windows = WindowPlan(domain, (), ())
+        return compile_plan(self.domain, [view], windows, project="benchmark", version=version, features=self._names)
 
-    def open_store(self, domain: str) -> _Store:
+    def open_store(self, domain: str, plan: ReadPlan) -> _Store:
         """The features by account."""
-        return _Store(f"{domain}__activity", self.features, dict.fromkeys(self._names, 0.0))
+        del domain, plan
+        return _Store(_VIEW, self.features, dict.fromkeys(self._names, 0.0))
 
     def events_stamp(self, domain: str) -> object:
         """Windows are never declared otherwise."""

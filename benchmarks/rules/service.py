@@ -74,8 +74,8 @@ async def _measured(domain: Domain, rounds: int, folder: Path) -> tuple[_Lane, _
     """The same events without and with rules, in turns."""
     features = _features()
     with Outbox(folder / "without") as one, Outbox(folder / "with") as other:
-        without = _Lane(await _decider(domain, MemoryBackend(features, None), one))
-        with_rules = _Lane(await _decider(domain, MemoryBackend(features, _rules(domain)), other))
+        without = _Lane(await _decider(domain, MemoryBackend(domain, features, None), one))
+        with_rules = _Lane(await _decider(domain, MemoryBackend(domain, features, _rules(domain)), other))
         for event in itertools.islice(_events(), rounds // 10):
             for lane in (without, with_rules):
                 await lane.decider.decide(event)
@@ -95,7 +95,7 @@ async def _decider(domain: Domain, backend: MemoryBackend, outbox: Outbox) -> De
         {domain.name: domain},
         backend,
         clock=time.monotonic,
-        prepare=lambda _: features.reopen(_NOW),
+        prepare=lambda _, plan: features.read_by(plan, _NOW),
         on_failure=_refuse,
     )
     rules = RulesInService(

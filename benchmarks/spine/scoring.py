@@ -30,7 +30,7 @@ from riskloom.settings import Settings, environment
 from riskloom.stack.live import read_events, wait_until_scored
 from riskloom.stack.services import Service, services
 from riskloom.training.pipeline import promote_if_passed, train_and_save
-from riskloom.wiring import feature_source, model_store, store_location
+from riskloom.wiring import feature_source, model_store, plan_compiler, store_location
 
 _PEER = "BentoML @api, Feast's SDK and a LightGBM booster: a score and nothing else"
 _WARM_UP = 200
@@ -90,7 +90,16 @@ def _champion(bench: Workbench, built: Built) -> LoadedModel:
         quick, feature_source(built.settings, domain), store, registry, as_of=at, at=at, by="benchmarks"
     )
     version = str(saved["version"])
-    answer = promote_if_passed(domain.name, store, registry, version, by="benchmarks", why="to be measured", at=at)
+    answer = promote_if_passed(
+        domain.name,
+        store,
+        registry,
+        version,
+        compile_plan=plan_compiler(built.settings),
+        by="benchmarks",
+        why="to be measured",
+        at=at,
+    )
     if not answer["promoted"]:
         raise ServiceError(f"{domain.name}: no champion to measure: {'; '.join(answer['reasons'])}")
     return load_model(store, domain.name, version)

@@ -16,6 +16,7 @@ from riskloom.cli import (
     ledger,
     lists,
     monitoring,
+    read_plan,
     registry,
     rules,
     serving,
@@ -41,8 +42,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     modules = (
-        ingest, events, features, rules, lists, training, registry, assessment, serving, ledger, users, monitoring,
-        watch, stack,
+        ingest, events, features, rules, lists, training, registry, read_plan, assessment, serving, ledger, users,
+        monitoring, watch, stack,
     )  # fmt: skip
     for module in modules:
         module.register(app)

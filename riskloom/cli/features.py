@@ -11,7 +11,7 @@ from rich.table import Table
 
 from riskloom.catalog import load_domain
 from riskloom.settings import load_settings
-from riskloom.wiring import as_of_or_watermark, dbt_project, land_accepted, store_location
+from riskloom.wiring import as_of_or_watermark, dbt_project, land_accepted, publish_plans, store_location
 
 Slug = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain's name.")]
 AsOf = Annotated[
@@ -70,6 +70,8 @@ def build(
         memory=settings.duckdb_memory,
     )
     console.print(f"live windows: {caught.history:,} events of history, {caught.entered:,} landed since")
+    for line in publish_plans(settings, domain, now=datetime.now(UTC)).lines():
+        console.print(line, markup=False)
     if caught.moved:
         console.print(f"{caught.moved:,} of them entered after decisions that had not seen them; building again")
         dbt.build(domain, project, as_of=instant)

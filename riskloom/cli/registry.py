@@ -14,7 +14,7 @@ from riskloom.catalog import load_domain
 from riskloom.cli.features import Slug
 from riskloom.errors import RegistryError
 from riskloom.settings import Settings, load_settings
-from riskloom.wiring import model_store
+from riskloom.wiring import model_store, plan_compiler
 
 if TYPE_CHECKING:
     from riskloom.registry import ModelStore
@@ -63,7 +63,17 @@ def promote(
     from riskloom import registry  # noqa: PLC0415
 
     name, settings, store = _wire(domain_name)
-    record = registry.promote(settings.registry, store, name, version, by=by, why=why, at=_now(), force=force)
+    record = registry.promote(
+        settings.registry,
+        store,
+        name,
+        version,
+        compile_plan=plan_compiler(settings),
+        by=by,
+        why=why,
+        at=_now(),
+        force=force,
+    )
     typer.echo(f"champion of {name}: version {record.champion} (before: {record.history[-1].previous or 'none'})")
 
 

@@ -2,7 +2,8 @@
 
 from riskloom.features.catch_up import CaughtUp, catch_up
 from riskloom.features.dataset import DecisionSet, TrainingSet, decision_set, training_set
-from riskloom.features.live import EntryLog, LiveWindows, open_live
+from riskloom.features.live import EntryLog, LiveWindows, keep_from_now, open_live
+from riskloom.features.read_plan import PlanCompiler, ReadPlan, compile_plan
 from riskloom.features.request import compute_one, request_features
 from riskloom.features.store import (
     StoreLocation,
@@ -20,13 +21,17 @@ __all__ = [
     "EntryLog",
     "FeatureView",
     "LiveWindows",
+    "PlanCompiler",
+    "ReadPlan",
     "StoreLocation",
     "TrainingSet",
     "apply",
     "catch_up",
+    "compile_plan",
     "compute_one",
     "decision_set",
     "ensure_feature_service",
+    "keep_from_now",
     "load_views",
     "mart_path",
     "materialise",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from riskloom.catalog import Domain
 from riskloom.ledger import Outbox
 from riskloom.windows import WindowPlan, load_plan
+from riskloom.windows.kept import mark_kept
 
 if TYPE_CHECKING:
     from riskloom.features.store import StoreLocation
@@ -134,7 +135,14 @@ class LiveWindows:
         self._engine.settle()
 
     def read(self, keys: Mapping[str, str | None]) -> Mapping[str, float | int | None]:
-        """The present features of entities; nothing is counted."""
+        """
+        The present features of entities; nothing is counted.
+
+        Raises:
+            SupersededError: The state is not kept up any more, since windows are declared otherwise.
+            StateUnavailableError: The store did not answer.
+        """
+        self._engine.check_kept()
         return self._engine.read(self._keys(keys))
 
     def _keys(self, row: Mapping[str, Any]) -> dict[str, str | None]:
@@ -143,6 +151,7 @@ class LiveWindows:
 
 def open_live(
     domain: Domain,
+    plan: WindowPlan,
     location: StoreLocation,
     entries: EntryLog,
     clock: Callable[[], datetime],
@@ -150,28 +159,47 @@ def open_live(
     folds_later: bool = False,
 ) -> LiveWindows | None:
     """
-    Open the live windows of a domain; None where it declares no windowed view.
+    Open the live windows of a domain; None where no view is windowed.
 
     Args:
         domain: The domain.
-        location: Where the state is, and what declares it.
+        plan: What is windowed in it.
+        location: Where the state is.
         entries: Where entries are written down.
         clock: The time, timezone-aware.
         folds_later: Leave folding to ``settle``.
 
     Raises:
-        CatalogError: The declaration is wrong.
         NotBootstrappedError: History was not brought into the state yet.
         StateUnavailableError: The store does not answer.
     """
     from riskloom.windows.engine import WindowEngine  # noqa: PLC0415
 
-    plan = load_plan(domain, location.manifest)
     if not plan.views:
         return None
     return LiveWindows(
         domain, WindowEngine(plan, open_state(location), lambda: to_us(clock()), folds_later=folds_later), entries
     )
+
+
+def keep_from_now(domain: Domain, location: StoreLocation, *, now: datetime) -> None:
+    """
+    Say in the state that it is that of the present declaration which is brought up to what lands.
+
+    Whoever still reads by another one has ``riskloom.windows.kept.GRACE_US`` to change over, and is then refused.
+
+    Raises:
+        CatalogError: The declaration is wrong.
+        StateUnavailableError: The store does not answer.
+    """
+    plan = load_plan(domain, location.manifest)
+    if not plan.views:
+        return
+    state = open_state(location)
+    try:
+        mark_kept(plan, state, to_us(now))
+    finally:
+        state.close()
 
 
 def decided_stream(domain: Domain, plan: WindowPlan) -> str:

@@ -26,7 +26,7 @@ from riskloom.errors import (
 from riskloom.features.live import EntryLog, from_us, open_state, to_us
 from riskloom.intake.rows import FieldRefusal, RowReader, RowRefusedError, plain
 from riskloom.ledger import Outbox
-from riskloom.windows import Stream, WindowPlan, load_plan
+from riskloom.windows import Stream, WindowPlan
 from riskloom.windows.rows import event_of
 from riskloom.windows.state import FENCE_SIZE
 from riskloom.windows.store import MAX_AHEAD_US, Exchange, StateStore, Touch
@@ -230,6 +230,7 @@ class _Pushed:
 def open_door(
     domain: Domain,
     location: StoreLocation,
+    plan: WindowPlan | None,
     *,
     entries: EntryLog,
     outbox: Outbox,
@@ -241,20 +242,20 @@ def open_door(
 
     Args:
         domain: Whose events.
-        location: Where the windows' state is, and what declares it.
+        location: Where the windows' state is.
+        plan: What is windowed for the model in service; None where there is none, and events land only.
         entries: Where entries into the windows are written down.
         outbox: Where accepted events wait for their landing.
         pseudonym_key: See ``ensure_pseudonym_key``.
         clock: The time, timezone-aware.
 
     Raises:
-        FeatureError: dbt's manifest is not there.
-        CatalogError: The declaration is wrong.
         StateUnavailableError: The store does not answer.
     """
-    plan, state = load_plan(domain, location.manifest), open_state(location)
-    windows = _windows(plan, state, clock) if plan.views else None
-    waits = bool(plan.views) and windows is None
+    state = open_state(location)
+    is_windowed = plan is not None and bool(plan.views)
+    windows = _windows(plan, state, clock) if plan is not None and is_windowed else None
+    waits = is_windowed and windows is None
     return Door(
         domain,
         state=state,

@@ -30,6 +30,10 @@ import mmh3
 
 from riskloom.errors import FeatureError
 
+#: What this layout is called by those who keep keys and fields of it.
+Name = Literal["feast 0.67, entity keys 3"]
+NAME: Name = "feast 0.67, entity keys 3"
+
 #: The types of values, named as in Feast's ``Value`` message; a timestamp there has whole seconds.
 ValueKind = Literal["double", "float", "int64", "int32", "bool", "string", "unix_timestamp"]
 

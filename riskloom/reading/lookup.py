@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from riskloom.errors import FeatureError
-from riskloom.features.views import FeatureView
+from riskloom.features.read_plan import PlannedView, Reads
 from riskloom.online import layout
 
 Status = Literal["fresh", "stale", "missing"]
@@ -24,9 +23,9 @@ class OnlineRow:
     """
     What is known of the entities of one decision.
 
-    ``at`` is the instant the row is about: the decision's. ``values`` has every feature of every view, NaN where it is
-    empty and where the view is missing or stale; ``observed`` when each view's values held, None where there are none;
-    ``status`` which of the three it is.
+    ``at`` is the instant the row is about: the decision's. ``values`` has every feature of every view, its default
+    (NaN where there is none) where it is empty and where the view is missing or stale; ``observed`` when each view's
+    values held, None where there are none; ``status`` which of the three it is.
     """
 
     at: datetime
@@ -59,20 +58,18 @@ class Lookup:
     The materialised and the windowed views of a domain, as one reading sees them.
 
     Args:
-        views: All views of the domain.
-        project: Feast's project.
+        reads: Which they are and where they lie.
         is_live: Whether windowed views are computed from the live state; else they too are looked up.
     """
 
-    def __init__(self, views: Sequence[FeatureView], project: str, *, is_live: bool) -> None:
-        self._project = project
-        self._windowed = tuple(view for view in views if is_live and view.is_windowed)
-        looked_up = [view for view in views if view not in self._windowed]
+    def __init__(self, reads: Reads, *, is_live: bool) -> None:
+        self._project = reads.project
+        self._windowed = tuple(view for view in reads.views if is_live and view.is_windowed)
+        looked_up = [view for view in reads.views if not (is_live and view.is_windowed)]
         keys = dict.fromkeys(view.join_key for view in looked_up)
-        self._entities = tuple(
-            _entity(key, [view for view in looked_up if view.join_key == key], project) for key in keys
-        )
-        self._nothing = {view.name: dict.fromkeys(view.features, math.nan) for view in self._windowed}
+        self._entities = tuple(_entity(key, [view for view in looked_up if view.join_key == key]) for key in keys)
+        self._nothing = {view.name: _nothing(view) for view in self._windowed}
+        self._empty = {name: value for nothing in self._nothing.values() for name, value in nothing.items()}
 
     def commands(self, row: Mapping[str, Any]) -> list[list[bytes]]:
         """For Redis: what reads all looked-up features of the entities that a row names, one command a named entity."""
@@ -114,7 +111,7 @@ class Lookup:
             is_known = row.get(view.join_key) is not None
             found.observed[view.name], found.status[view.name] = (at, "fresh") if is_known else (None, "missing")
         for name, value in windowed.items():
-            found.values[name] = math.nan if value is None else value
+            found.values[name] = self._empty[name] if value is None else value
         for name, nothing in self._nothing.items():
             if found.status[name] == "missing":
                 found.values.update(nothing)
@@ -128,16 +125,21 @@ class Lookup:
         return found
 
 
-def _entity(join_key: str, views: Sequence[FeatureView], project: str) -> _Entity:
+def _entity(join_key: str, views: Sequence[PlannedView]) -> _Entity:
     fields: list[bytes] = []
     parts = []
     for view in views:
         names = tuple(view.features)
-        parts.append(_Part(view.name, names, dict.fromkeys(names, math.nan), view.ttl, len(fields)))
-        fields.append(layout.redis_time_field(view.mart))
-        fields += (layout.redis_field(view.mart, name) for name in names)
-    queries = [(_query(layout.sqlite_table(project, view.mart)), tuple(view.features)) for view in views]
+        parts.append(_Part(view.name, names, _nothing(view), view.ttl, len(fields)))
+        fields.append(view.time_field.encode())
+        fields += (bytes.fromhex(feature.field) for feature in view.planned)
+    queries = [(_query(view.table), tuple(view.features)) for view in views]
     return _Entity(join_key, tuple(fields), tuple(parts), queries)
+
+
+def _nothing(view: PlannedView) -> dict[str, float]:
+    """What a view's features are where none of its values may be used."""
+    return {feature.name: feature.nothing for feature in view.planned}
 
 
 def _query(table: str) -> str:
@@ -159,4 +161,4 @@ def _take(part: _Part, values: Sequence[bytes | None] | None, found: OnlineRow) 
     found.status[part.name] = "fresh"
     for place, name in enumerate(part.features, part.at + 1):
         value = layout.value_of(values[place])
-        found.values[name] = math.nan if value is None else float(value)
+        found.values[name] = part.nothing[name] if value is None else float(value)

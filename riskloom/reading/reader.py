@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from riskloom.features.live import LiveWindows
-from riskloom.features.store import StoreLocation, project_name
-from riskloom.features.views import FeatureView
+from riskloom.features.read_plan import Reads
+from riskloom.features.store import StoreLocation
 from riskloom.reading.lookup import Lookup, OnlineRow
 from riskloom.reading.redis_reader import RedisReader
 from riskloom.reading.sqlite_reader import SqliteReader
@@ -31,22 +31,17 @@ class OnlineReader(Protocol):
         """Let go of connections."""
 
 
-def open_reader(
-    location: StoreLocation, views: Sequence[FeatureView], live: LiveWindows | None, *, patience: float
-) -> OnlineReader:
+def open_reader(location: StoreLocation, reads: Reads, live: LiveWindows | None, *, patience: float) -> OnlineReader:
     """
     What reads a domain's features, not connected yet.
 
     Args:
         location: Where the online store is.
-        views: The domain's views.
-        live: Its live windows; without them windowed views too are read as of the last build.
+        reads: What is read, of a model's plan.
+        live: The live windows; without them windowed views too are read as of the last build.
         patience: Seconds that Redis may take for a reading.
-
-    Raises:
-        FeatureError: Feast's configuration cannot be read.
     """
-    lookup = Lookup(views, project_name(location), is_live=live is not None)
+    lookup = Lookup(reads, is_live=live is not None)
     if isinstance(location.online, Path):
         return SqliteReader(location.online, lookup, live)
     return RedisReader(location.online, lookup, live, patience=patience)

@@ -7,16 +7,20 @@ and put in place atomically, so two processes that promote at once both stay in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from riskloom.errors import MovedError, RegistryError
+from riskloom.errors import MovedError, PlanError, RegistryError
+from riskloom.features.read_plan import ReadPlan
 from riskloom.registry.files import locked, replace_file
 from riskloom.registry.model import load_model
+from riskloom.registry.plans import CompilePlan, read_plan, write_plan
+from riskloom.registry.signing import ensure_signing_key, load_public_key
 from riskloom.registry.store import ModelStore, read_verdict
 
 
@@ -75,6 +79,28 @@ def read_record(folder: Path, domain: str) -> Record:
     return record
 
 
+def champions_plan(folder: Path, domain: str, keys: Path) -> ReadPlan | None:
+    """
+    The read plan of the champion; None where there is no champion, or nothing gives one of its features any more.
+
+    Args:
+        folder: Where the records and plans are.
+        domain: Whose champion.
+        keys: Where the key is that plans are checked with.
+
+    Raises:
+        RegistryError: The record is none of this domain.
+        SignatureError: The plan is not what was signed.
+    """
+    version = read_record(folder, domain).champion
+    if version is None:
+        return None
+    try:
+        return read_plan(folder, domain, version, load_public_key(keys))
+    except PlanError:
+        return None
+
+
 def challenge(folder: Path, domain: str, version: str, *, by: str, why: str, at: datetime) -> Record:
     """Note a version as the newest challenger, whatever the gate said of it."""
 
@@ -87,16 +113,26 @@ def challenge(folder: Path, domain: str, version: str, *, by: str, why: str, at:
 
 
 def promote(
-    folder: Path, store: ModelStore, domain: str, version: str, *, by: str, why: str, at: datetime, force: bool = False
+    folder: Path,
+    store: ModelStore,
+    domain: str,
+    version: str,
+    *,
+    compile_plan: CompilePlan,
+    by: str,
+    why: str,
+    at: datetime,
+    force: bool = False,
 ) -> Record:
     """
-    Make a version the champion.
+    Make a version the champion, and compile what its features are read by.
 
     Args:
-        folder: Where the records are.
+        folder: Where the records and plans are.
         store: Where the models are.
         domain: Whose model.
         version: Which one; it must open, so its signature is checked.
+        compile_plan: Makes its read plan from what is declared now.
         by: Who decided.
         why: For what reason; with ``force`` it must say something.
         at: When; timezone-aware.
@@ -104,9 +140,10 @@ def promote(
 
     Raises:
         RegistryError: No such version, the gate refused it, or it is champion already.
+        PlanError: Nothing gives one of its features; names it and the nearest one.
         SignatureError: The model or its verdict is not what was signed.
     """
-    load_model(store, domain, version)
+    model = load_model(store, domain, version)
     verdict = read_verdict(store, domain, version)
     if not verdict.passed and not force:
         raise RegistryError(f"version {version} of {domain} was refused by the gate: {'; '.join(verdict.reasons)}")
@@ -116,13 +153,21 @@ def promote(
     def change(record: Record) -> Record:
         if record.champion == version:
             raise RegistryError(f"version {version} of {domain} is the champion already")
-        forced = not verdict.passed
-        return _changed(
+        changed = _changed(
             record,
             Change(
-                what="promote", version=version, previous=record.champion, at=_utc(at), by=by, why=why, forced=forced
+                what="promote",
+                version=version,
+                previous=record.champion,
+                at=_utc(at),
+                by=by,
+                why=why,
+                forced=not verdict.passed,
             ),
         )
+        # before the record names it, and under the lock under which plans are renewed: it is as of now
+        write_plan(folder, compile_plan(domain, version, model.manifest.feature_names), ensure_signing_key(store.keys))
+        return changed
 
     return _update(folder, domain, change)
 
@@ -134,7 +179,7 @@ def rollback(
     Return to the champion before the present one; again, to the one before that.
 
     Args:
-        folder: Where the records are.
+        folder: Where the records and plans are.
         store: Where the models are.
         domain: Whose champion.
         by: Who decided.
@@ -144,7 +189,8 @@ def rollback(
 
     Raises:
         RegistryError: There is none before it, or it is gone.
-        SignatureError: It is not what was signed.
+        PlanError: It has no read plan, as what it reads is not given any more.
+        SignatureError: It or its plan is not what was signed.
         MovedError: Another version is champion by now.
     """
 
@@ -155,6 +201,7 @@ def rollback(
         if len(line) < 2:  # noqa: PLR2004
             raise RegistryError(f"{domain} has no earlier champion to return to")
         load_model(store, domain, line[-2])
+        read_plan(folder, domain, line[-2], load_public_key(store.keys))
         return _changed(
             record, Change(what="rollback", version=line[-2], previous=line[-1], at=_utc(at), by=by, why=why)
         )
@@ -171,9 +218,16 @@ def _changed(record: Record, change: Change) -> Record:
     return Record(domain=record.domain, champion=champion, challenger=challenger, history=(*record.history, change))
 
 
+@contextmanager
+def changing(folder: Path, domain: str) -> Iterator[None]:
+    """Hold the lock under which a domain's record and plans are changed."""
+    with locked(_path(folder, domain).with_suffix(".lock")):
+        yield
+
+
 def _update(folder: Path, domain: str, change: Callable[[Record], Record]) -> Record:
     path = _path(folder, domain)
-    with locked(path.with_suffix(".lock")):
+    with changing(folder, domain):
         record = change(read_record(folder, domain))
         replace_file(path, record.model_dump_json(indent=2).encode() + b"\n")
     return record

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from riskloom.catalog import Domain
-from riskloom.errors import LeakageError
+from riskloom.errors import LeakageError, PlanError
 from riskloom.features import (
     FeatureView,
     StoreLocation,
@@ -24,6 +24,7 @@ from riskloom.features import (
     training_set,
 )
 from riskloom.registry import (
+    CompilePlan,
     LoadedModel,
     ModelStore,
     challenge,
@@ -202,10 +203,20 @@ def validate(
 
 
 def promote_if_passed(
-    domain: str, models: ModelStore, registry: Path, version: str, *, by: str, why: str, at: datetime
+    domain: str,
+    models: ModelStore,
+    registry: Path,
+    version: str,
+    *,
+    compile_plan: CompilePlan,
+    by: str,
+    why: str,
+    at: datetime,
 ) -> dict[str, Any]:
     """
     Promote a version whose signed verdict passed; leave everything as it is where it did not.
+
+    Nor is a version promoted of which nothing gives a feature any more.
 
     Returns:
         ``domain``, ``version``, ``promoted``, ``champion`` (afterwards), ``reasons``: plain JSON.
@@ -224,7 +235,10 @@ def promote_if_passed(
             f"the verdict compares with champion {verdict.champion}, the champion is {record.champion}: validate again"
         )
     if not reasons:
-        record = promote(registry, models, domain, version, by=by, why=why, at=at)
+        try:
+            record = promote(registry, models, domain, version, compile_plan=compile_plan, by=by, why=why, at=at)
+        except PlanError as error:
+            reasons.append(str(error))
     return {
         "domain": domain,
         "version": version,

@@ -7,19 +7,19 @@ import socket
 import time
 import uuid
 from datetime import UTC, datetime
-from functools import partial
 
 import redis
 from starlette.types import ASGIApp
 
-from riskloom.catalog import load_catalog
+from riskloom.catalog import Domain, load_catalog
 from riskloom.features import EntryLog, StoreLocation
-from riskloom.intake import KeptDoor, open_door, stamp_of
+from riskloom.intake import Door, KeptDoor, open_door, stamp_of
 from riskloom.intake.consumer import Consumer
 from riskloom.intake.queue import EventQueue
 from riskloom.ledger import Outbox
 from riskloom.pseudonyms import ensure_pseudonym_key
-from riskloom.settings import load_settings
+from riskloom.registry import champions_plan, plans_stamp
+from riskloom.settings import Settings, load_settings
 from services.consumer.app import create_app
 from services.consumer.metrics import Metrics
 from services.web.gate import Gate
@@ -31,27 +31,15 @@ _ANSWER_SECONDS = 5.0
 def build() -> ASGIApp:
     """The application over what the settings point to; each domain has a consumer."""
     settings, url = load_settings(), load_settings().redis_url.get_secret_value()
-    store = StoreLocation(
-        repo=settings.project / "feature_repo",
-        registry=settings.feast_registry,
-        online=url,
-        manifest=settings.dbt_manifest,
-    )
     connection = redis.Redis.from_url(
         url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS, protocol=2
     )
-    metrics, entries = Metrics(), EntryLog(settings.entries)
-    outbox = Outbox(settings.events, dated_by="observed_at")
-    domains, key = load_catalog(), ensure_pseudonym_key(settings.keys)
+    metrics, domains, doors = Metrics(), load_catalog(), Doors(settings)
     queues = {name: EventQueue(connection, name) for name in domains}
     consumers = {
         name: Consumer(
             queues[name],
-            KeptDoor(
-                partial(open_door, domain, store, entries=entries, outbox=outbox, pseudonym_key=key, clock=_now),
-                lambda: stamp_of(settings.dbt_manifest),
-                ticks=time.monotonic,
-            ),
+            doors.of(domain),
             name=f"{socket.gethostname()}:{os.getpid()}",
             report=metrics.reporter(name),
         )
@@ -60,6 +48,47 @@ def build() -> ASGIApp:
     metrics.watch(queues, consumers)
     gate = Gate(settings.api_keys, clock=_now)
     return create_app(consumers, metrics, gate, new_request_id=lambda: uuid.uuid4().hex)
+
+
+class Doors:
+    """
+    The doors of the domains, each counting by the plan that the domain's champion reads by.
+
+    Args:
+        settings: Where plans, state and outboxes are; the state is in Redis.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = StoreLocation(
+            repo=settings.project / "feature_repo",
+            registry=settings.feast_registry,
+            online=settings.redis_url.get_secret_value(),
+            manifest=settings.dbt_manifest,
+        )
+        self._entries = EntryLog(settings.entries)
+        self._outbox = Outbox(settings.events, dated_by="observed_at")
+        self._pseudonym_key = ensure_pseudonym_key(settings.keys)
+
+    def of(self, domain: Domain) -> KeptDoor:
+        """A domain's door, not open yet."""
+        return KeptDoor(lambda: self._open(domain), lambda: self._stamp(domain), ticks=time.monotonic)
+
+    def _open(self, domain: Domain) -> Door:
+        plan = champions_plan(self._settings.registry, domain.name, self._settings.keys)
+        return open_door(
+            domain,
+            self._store,
+            None if plan is None else plan.reads.windows,
+            entries=self._entries,
+            outbox=self._outbox,
+            pseudonym_key=self._pseudonym_key,
+            clock=_now,
+        )
+
+    def _stamp(self, domain: Domain) -> object:
+        registry = self._settings.registry
+        return stamp_of(registry / f"{domain.name}.json"), plans_stamp(registry, domain.name)
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""The real back end: signed models and rules, dbt's declared views, Feast's online store."""
+"""The real back end: signed models, read plans and rules, Feast's online store; nothing of what is declared to dbt."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from riskloom.catalog import Domain
-from riskloom.features import (
-    EntryLog,
-    FeatureView,
-    StoreLocation,
-    compute_one,
-    load_views,
-    open_live,
-)
+from riskloom.features import EntryLog, ReadPlan, StoreLocation, compute_one, open_live
 from riskloom.intake import Door, open_door, stamp_of
 from riskloom.ledger import Outbox
 from riskloom.lifecycle.active import ActiveRules, Mark
@@ -23,7 +16,16 @@ from riskloom.lifecycle.floods import FloodRequest, read_requests, requests_fold
 from riskloom.lifecycle.publication import publication_path, read_publication
 from riskloom.pseudonyms import ensure_pseudonym_key
 from riskloom.reading.reader import open_reader
-from riskloom.registry import LoadedModel, ModelStore, load_model, load_public_key, read_record
+from riskloom.registry import (
+    LoadedModel,
+    ModelStore,
+    champions_plan,
+    load_model,
+    load_public_key,
+    plans_stamp,
+    read_plan,
+    read_record,
+)
 from riskloom.rules import load_lists, schema_of
 from services.scoring.features import READ_SECONDS
 from services.scoring.ports import OnlineStore
@@ -35,10 +37,10 @@ class SignedBackend:
 
     Args:
         domains: The declared domains by name.
-        registry: Where the records of champions are.
-        models: Where the models are, and the keys that they and rules are checked with.
+        registry: Where the records of champions are, and the read plans.
+        models: Where the models are, and the keys that they, plans and rules are checked with.
         rules: Where the rules in force are.
-        store: Where Feast works and beside it the live windows, and what declares them.
+        store: Where Feast works and beside it the live windows.
         entries: Where the events that entered the live windows are written down.
         events: Where events that were pushed wait for their landing.
         clock: The time, timezone-aware.
@@ -66,8 +68,8 @@ class SignedBackend:
         self._clock = clock
 
     def stamp(self, domain: str) -> object:
-        """What changes when the domain's record is replaced."""
-        return stamp_of(self._registry / f"{domain}.json")
+        """What changes when the domain's record or one of its plans is replaced."""
+        return stamp_of(self._registry / f"{domain}.json"), plans_stamp(self._registry, domain)
 
     def champion(self, domain: str) -> str | None:
         """The champion's version by the record."""
@@ -77,25 +79,27 @@ class SignedBackend:
         """Check the signature and every file's hash, then open the model."""
         return load_model(self._models, domain, version)
 
-    def views(self, domain: str) -> tuple[FeatureView, ...]:
-        """The views that the marts declare."""
-        return load_views(self._domains[domain], self._store.manifest)
+    def plan(self, domain: str, version: str) -> ReadPlan:
+        """Check the signature of a version's read plan, then read it."""
+        return read_plan(self._registry, domain, version, load_public_key(self._models.keys))
 
-    def open_store(self, domain: str) -> OnlineStore:
-        """What reads Feast's online store and the live windows, where the domain declares some."""
-        live = open_live(self._domains[domain], self._store, self._entries, self._clock, folds_later=True)
-        return open_reader(self._store, self.views(domain), live, patience=READ_SECONDS)
+    def open_store(self, domain: str, plan: ReadPlan) -> OnlineStore:
+        """What reads Feast's online store and the live windows, where the plan has some."""
+        reads, entries = plan.reads, self._entries
+        live = open_live(self._domains[domain], reads.windows, self._store, entries, self._clock, folds_later=True)
+        return open_reader(self._store, reads, live, patience=READ_SECONDS)
 
     def events_stamp(self, domain: str) -> object:
-        """What changes when dbt's manifest is replaced."""
-        del domain
-        return stamp_of(self._store.manifest)
+        """What changes when the champion may read by another plan."""
+        return self.stamp(domain)
 
     def open_door(self, domain: str) -> Door:
         """Connect to the state of the live windows, which tells events that were taken before."""
+        plan = champions_plan(self._registry, domain, self._models.keys)
         return open_door(
             self._domains[domain],
             self._store,
+            None if plan is None else plan.reads.windows,
             entries=self._entries,
             outbox=self._events,
             pseudonym_key=ensure_pseudonym_key(self._models.keys),
@@ -107,15 +111,21 @@ class SignedBackend:
         return compute_one(self._domains[domain], event, online)
 
     def rules_stamp(self, domain: str) -> object:
-        """What changes when the file is replaced, or a request comes or goes."""
-        return stamp_of(publication_path(self._rules, domain)), stamp_of(requests_folder(self._rules, domain))
+        """What changes when the file or what conditions may speak of is replaced, or a request comes or goes."""
+        files = publication_path(self._rules, domain), requests_folder(self._rules, domain)
+        return *map(stamp_of, files), self.stamp(domain)
 
     def rules(self, domain: str) -> ActiveRules | None:
-        """Check the signature, then compile the rules against what conditions may speak of now."""
+        """Check the signature, then compile the rules against what the champion's plan gives."""
         if not publication_path(self._rules, domain).exists():
             return None
-        found = read_publication(self._rules, domain, load_public_key(self._models.keys))
-        features = [name for view in self.views(domain) for name in view.features]
+        found, version = (
+            read_publication(self._rules, domain, load_public_key(self._models.keys)),
+            self.champion(domain),
+        )
+        if version is None:  # nothing is decided without one
+            return None
+        features = [name for view in self.plan(domain, version).reads.views for name in view.features]
         schema = schema_of(self._domains[domain], features, load_lists(self._domains[domain]))
         return None if found is None else ActiveRules(found, schema)
 

@@ -1,4 +1,4 @@
-"""The champion of each domain, kept current with the record on disk while the service runs."""
+"""The champion of each domain and its read plan, kept current with what is on disk while the service runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,25 @@ import numpy as np
 import structlog
 
 from riskloom.catalog import Domain
-from riskloom.errors import RiskloomError, SignatureError
+from riskloom.errors import NotBootstrappedError, PlanError, RiskloomError, SignatureError
+from riskloom.features import ReadPlan
 from services.scoring.ports import Backend, Model, View
 
 #: How soon a champion that would not load is tried again.
 RETRY_SECONDS = 10.0
 
-#: Why the model in service is not the record's champion.
-Trouble = Literal["loading", "no_champion", "signature_wrong", "features_unknown", "load_failed", "record_unreadable"]
+#: Why the model in service is not the record's champion, or does not read by the plan that it should.
+Trouble = Literal[
+    "loading",
+    "no_champion",
+    "signature_wrong",
+    "plan_missing",
+    "plan_wrong",
+    "features_unknown",
+    "windows_empty",
+    "load_failed",
+    "record_unreadable",
+]
 _log = structlog.get_logger("scoring.champions")
 
 
@@ -27,12 +38,13 @@ class Champion:
     """
     A model in service.
 
-    ``names`` are the features it takes, in order; ``views`` those it takes them from, ``view_features`` the features
-    that all views together give.
+    ``plan`` is what its features are read by; ``names`` are the features it takes, in order; ``views`` those it takes
+    them from, ``view_features`` the features that all views together give.
     """
 
     version: str
     model: Model
+    plan: ReadPlan
     names: tuple[str, ...]
     views: tuple[View, ...]
     view_features: frozenset[str]
@@ -55,7 +67,8 @@ class Champions:
         domains: The declared domains by name.
         backend: Where models come from.
         clock: Seconds that only go forward.
-        prepare: Awaited with the domain's name before a new champion takes over.
+        prepare: Awaited with the domain's name and its plan before a new champion takes over; raises
+            NotBootstrappedError where it cannot yet.
         on_failure: Told the name of a domain whose champion did not load.
     """
 
@@ -65,7 +78,7 @@ class Champions:
         backend: Backend,
         *,
         clock: Callable[[], float],
-        prepare: Callable[[str], Awaitable[None]],
+        prepare: Callable[[str, ReadPlan], Awaitable[None]],
         on_failure: Callable[[str], None],
     ) -> None:
         self._domains = domains
@@ -94,7 +107,11 @@ class Champions:
         before = self._posts[domain]
         after = await asyncio.to_thread(self._look, domain, before)
         if after.serving is not None and after.serving is not before.serving:
-            await self._prepare(domain)
+            try:
+                await self._prepare(domain, after.serving.plan)
+            except NotBootstrappedError:
+                _log.exception("windows_empty", domain=domain, version=after.serving.version)
+                after = replace(before, champion=after.champion, trouble="windows_empty")
         self._posts[domain] = after
         version = after.serving.version if after.serving else None
         if after.trouble not in {None, "no_champion"}:
@@ -102,7 +119,8 @@ class Champions:
             self._on_failure(domain)
             _log.error("champion_refused", domain=domain, champion=after.champion, serving=version, why=after.trouble)
         elif after.serving is not before.serving:
-            _log.info("champion_in_service", domain=domain, version=version)
+            plan = after.serving.plan.digest if after.serving else None
+            _log.info("champion_in_service", domain=domain, version=version, plan=plan)
 
     def _look(self, domain: str, before: Post) -> Post:
         try:
@@ -112,16 +130,30 @@ class Champions:
             return replace(before, trouble="record_unreadable")
         if version is None:
             return Post(trouble="no_champion")
-        if before.serving is not None and before.serving.version == version:
-            return Post(before.serving, version, None)
-        opened = self._open(domain, version)
+        plan = self._read_plan(domain, version)
+        if not isinstance(plan, ReadPlan):
+            return replace(before, champion=version, trouble=plan)
+        serving = before.serving
+        if serving is not None and (serving.version, serving.plan.digest) == (version, plan.digest):
+            return Post(serving, version, None)
+        opened = self._open(domain, version, plan)
         if isinstance(opened, Champion):
             return Post(opened, version, None)
         return replace(before, champion=version, trouble=opened)
 
-    def _open(self, domain: str, version: str) -> Champion | Trouble:
+    def _read_plan(self, domain: str, version: str) -> ReadPlan | Trouble:
         try:
-            model, views = self._backend.load(domain, version), self._backend.views(domain)
+            return self._backend.plan(domain, version)
+        except PlanError:
+            _log.exception("plan_missing", domain=domain, version=version)
+            return "plan_missing"
+        except (RiskloomError, OSError):
+            _log.exception("plan_wrong", domain=domain, version=version)
+            return "plan_wrong"
+
+    def _open(self, domain: str, version: str, plan: ReadPlan) -> Champion | Trouble:
+        try:
+            model = self._backend.load(domain, version)
             # One row, to warm it up: a model that cannot score is found here, and not by an event.
             names = model.manifest.feature_names
             model.predict_one(np.full(len(names), np.nan))
@@ -131,10 +163,9 @@ class Champions:
         except Exception:  # noqa: BLE001 - whatever a model's library raises: the champion before it stays
             _log.exception("load_failed", domain=domain, version=version)
             return "load_failed"
-        given = {name for view in views for name in view.features}
         wanted = set(names) - set(self._domains[domain].request_features)
-        if unknown := wanted - given:
+        if unknown := wanted - plan.given:
             _log.error("features_unknown", domain=domain, version=version, features=sorted(unknown))
             return "features_unknown"
-        used = tuple(view for view in views if wanted & view.features.keys())
-        return Champion(version, model, names, used, frozenset(given))
+        used = tuple(view for view in plan.reads.views if wanted & view.features.keys())
+        return Champion(version, model, plan, names, used, plan.given)

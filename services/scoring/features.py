@@ -18,7 +18,8 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from riskloom.catalog import Domain
-from riskloom.errors import EventRefusedError
+from riskloom.errors import EventRefusedError, NotBootstrappedError
+from riskloom.features import ReadPlan
 from services.scoring.ports import Backend, OnlineRow, OnlineStore, Status, View
 from services.web.problems import FieldProblem, RefusalError
 
@@ -68,6 +69,7 @@ class GuardedFeatures:
         self._domain = domain
         self._backend = backend
         self._store: OnlineStore | None = None
+        self._plan: ReadPlan | None = None
         strings = [name for name, column in domain.event_table.columns.items() if column.type == "string"]
         self._nobody: dict[str, str | None] = dict.fromkeys(strings, "probe")
 
@@ -88,28 +90,29 @@ class GuardedFeatures:
         freshness = {view.name: _freshness(row, view.name, at) for view in views}
         return Reading(at, row.values if row else {}, freshness, is_reachable=row is not None)
 
-    async def reopen(self, now: datetime) -> None:
-        """Connect anew, to see views that were declared since; the old connection serves until then."""
+    async def read_by(self, plan: ReadPlan, now: datetime) -> None:
+        """
+        Read by a plan from now on; the connection there is serves until then, or for good where it reads the same.
+
+        Raises:
+            NotBootstrappedError: The plan's windows hold no history yet, and those that are read now do: they stay.
+        """
+        if self._store is not None and self._plan is not None and self._plan.reads == plan.reads:
+            return
         try:
-            async with asyncio.timeout(OPEN_SECONDS):
-                store = await asyncio.to_thread(self._backend.open_store, self._domain.name)
-                await store.connect()
-                # what is done at the first reading is done before an event waits for it
-                await store.read(self._nobody, now=now)
+            await self._open(plan, now)
+        except NotBootstrappedError:
+            if self._store is not None:
+                raise
+            self._put_off(plan, now)
         except Exception:  # noqa: BLE001 - whatever a store's client raises: events are answered without it
-            self._reopen_at = now + REOPEN_AFTER
-            self._note(is_reachable=False)
-        else:
-            before, self._store = self._store, store
-            if before is not None:
-                before.close()
-            self._note(is_reachable=True)
+            self._put_off(plan, now)
 
     async def probe(self, now: datetime) -> None:
         """Read once for entities that nobody has; connect where there is no connection yet."""
         if self._store is None:
-            if now >= self._reopen_at:
-                await self.reopen(now)
+            if self._plan is not None and now >= self._reopen_at:
+                await self.read_by(self._plan, now)
         elif await self._ask(lambda store: store.read(self._nobody, now=now)) is not None:
             self._note(is_reachable=True)
 
@@ -117,6 +120,27 @@ class GuardedFeatures:
         """Let the store go."""
         if self._store is not None:
             self._store.close()
+
+    async def _open(self, plan: ReadPlan, now: datetime) -> None:
+        async with asyncio.timeout(OPEN_SECONDS):
+            store = await asyncio.to_thread(self._backend.open_store, self._domain.name, plan)
+            await store.connect()
+            # what is done at the first reading is done before an event waits for it
+            await store.read(self._nobody, now=now)
+        self._replace(store, plan)
+        self._note(is_reachable=True)
+
+    def _put_off(self, plan: ReadPlan, now: datetime) -> None:
+        """Read nothing, rather than by the plan of another model, until the store can be opened."""
+        self._replace(None, plan)
+        self._reopen_at = now + REOPEN_AFTER
+        self._note(is_reachable=False)
+
+    def _replace(self, store: OnlineStore | None, plan: ReadPlan) -> None:
+        before, self._store, self._plan = self._store, store, plan
+        if before is not None:
+            # events that are being read have their answer by then, or are answered without one
+            asyncio.get_running_loop().call_later(2 * READ_SECONDS, before.close)
 
     async def _ask(self, question: Callable[[OnlineStore], Awaitable[OnlineRow]]) -> OnlineRow | None:
         if self._store is None:

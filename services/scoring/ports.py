@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from riskloom.features import ReadPlan
 from riskloom.intake import Door
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest
@@ -135,16 +136,16 @@ class Backend(Protocol):
         """Check and open a version; raises RiskloomError where it is not what was signed."""
         ...
 
-    def views(self, domain: str) -> tuple[View, ...]:
-        """The declared feature views; raises RiskloomError where they cannot be read."""
+    def plan(self, domain: str, version: str) -> ReadPlan:
+        """What a version reads by; raises PlanError where there is none, SignatureError where it is not as signed."""
         ...
 
-    def open_store(self, domain: str) -> OnlineStore:
-        """What reads the online features, not connected yet; called in a thread."""
+    def open_store(self, domain: str, plan: ReadPlan) -> OnlineStore:
+        """What reads online features by a plan, not connected yet; called in a thread."""
         ...
 
     def events_stamp(self, domain: str) -> object:
-        """Something that changes when windows may be declared otherwise."""
+        """Something that changes when events may move other windows."""
         ...
 
     def open_door(self, domain: str) -> Door:

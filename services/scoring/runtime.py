@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from riskloom.catalog import Domain
+from riskloom.features import ReadPlan
 from riskloom.ledger import Outbox
 from riskloom.pseudonyms import Pseudonyms
 from services.memory import settle_memory
@@ -70,7 +71,7 @@ class Runtime:
             domains,
             backend,
             clock=ticks,
-            prepare=lambda name: self._features[name].reopen(clock()),
+            prepare=self._prepare,
             on_failure=lambda name: self.metrics.load_failures.labels(name).inc(),
         )
         self.deciders: dict[str, Decider] = {}
@@ -146,6 +147,11 @@ class Runtime:
             new_id=self._new_id,
             observe=lambda stage, seconds: self.metrics.stages.labels(domain.name, stage).observe(seconds),
         )
+
+    async def _prepare(self, domain: str, plan: ReadPlan) -> None:
+        """Have the rules that may speak of a new champion's features, then read by its plan: it takes over at once."""
+        await self._rules.refresh()
+        await self._features[domain].read_by(plan, self._clock())
 
     async def _stay_current(self) -> None:
         await self._refresh_or_log()

@@ -14,7 +14,7 @@ from services.api.app import create_api
 from services.api.calls import PREFIX
 from tests.api.world import DOMAINS, FIRST, NOW, RULE, SECOND, World, cases, fitting_details, source
 from tests.registry.models import DOMAIN as MODEL_DOMAIN
-from tests.registry.models import PASSED, make_model
+from tests.registry.models import PASSED, make_model, planned
 
 
 def write(world: World, text: str | None = None, *, by: str = "ann") -> None:
@@ -246,7 +246,7 @@ def test_a_champion_is_rolled_back_as_it_was_seen(quick_world: World) -> None:
     nothing = back(0)
     assert (nothing.status_code, nothing.json()["code"]) == (409, "refused")
     for version in versions:
-        promote(records, store, MODEL_DOMAIN, version.version, by="mila", why="newer", at=NOW)
+        promote(records, store, MODEL_DOMAIN, version.version, compile_plan=planned, by="mila", why="newer", at=NOW)
     stale = back(2)
     assert (stale.status_code, stale.headers["ETag"]) == (412, '"3"')
     assert [change.split(" at ")[0] for change in stale.json()["changes"]] == ["promote 3 by mila"]

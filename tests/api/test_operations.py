@@ -31,7 +31,7 @@ from tests.api.world import (
     source,
 )
 from tests.registry.models import DOMAIN as MODEL_DOMAIN
-from tests.registry.models import PASSED, REFUSED, make_model
+from tests.registry.models import PASSED, REFUSED, make_model, planned
 
 
 def work_on_cases(world: World) -> None:
@@ -156,14 +156,14 @@ def look_around(world: World) -> None:
     store, records = ModelStore(world.home / "bentoml", world.home / "keys"), world.home / "registry"
     first = save_model(store, *make_model(), PASSED, documents={})
     second = save_model(store, *make_model(threshold=0.6), REFUSED, documents={})
-    promote(records, store, MODEL_DOMAIN, first.version, by="mila", why="first model", at=NOW)
+    promote(records, store, MODEL_DOMAIN, first.version, compile_plan=planned, by="mila", why="first model", at=NOW)
     challenge(records, MODEL_DOMAIN, second.version, by="training", why="newest", at=NOW)
     models = world.ask("get_models", domain=MODEL_DOMAIN, by="models").json()
     assert (models["champion"], models["challenger"], models["versions"]) == ("1", "2", ["2", "1"])
     assert [change["why"] for change in models["history"]] == ["first model", "newest"]
     shown = world.ask("get_model_version", domain=MODEL_DOMAIN, by="models", version="1").json()
     assert (shown["is_champion"], shown["verdict"]["passed"], shown["trouble"]) == (True, True, None)
-    promote(records, store, MODEL_DOMAIN, "2", by="mila", why="newer", at=NOW, force=True)
+    promote(records, store, MODEL_DOMAIN, "2", compile_plan=planned, by="mila", why="newer", at=NOW, force=True)
     back = world.ask("roll_back_champion", {"reason": "too many"}, saw=3, domain=MODEL_DOMAIN, by="models").json()
     assert (back["champion"], back["history"][-1]["by"]) == ("1", "key:models")
     events = world.ask("list_audit_events").json()["items"]

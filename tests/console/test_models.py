@@ -12,7 +12,7 @@ from riskloom.ledger.database import reading
 from riskloom.ledger.schema import AuditEvent
 from riskloom.registry import ModelStore, ModelVersion, challenge, promote, read_record, save_model
 from tests.console.world import NOW, World, forms, send
-from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model
+from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model, planned
 
 CARD = b"# Title\n\n## Figures\n\n| what | value |\n|---|---:|\n| precision | 0.5 |\n\n![curve](plots/curve.png)\n"
 
@@ -25,7 +25,7 @@ def saved(world: World) -> ModelVersion:
     first = save_model(store, *make_model(), PASSED, documents=documents)
     second = save_model(store, *make_model(threshold=0.6), REFUSED, documents={})
     records = world.home / "registry"
-    promote(records, store, DOMAIN, first.version, by="mila", why="first model", at=NOW)
+    promote(records, store, DOMAIN, first.version, compile_plan=planned, by="mila", why="first model", at=NOW)
     challenge(records, DOMAIN, second.version, by="training", why="newest", at=NOW)
     return first
 
@@ -72,7 +72,7 @@ def test_a_champion_is_rolled_back_with_a_reason(world: World, saved: ModelVersi
     path = f"/models/{DOMAIN}/rollback"
     with world.visitor("eve") as client, world.visitor("ana") as ana:
         assert path not in client.get("/models").text, "there is nothing to return to"
-        promote(records, store, DOMAIN, "2", by="mila", why="newer", at=NOW, force=True)
+        promote(records, store, DOMAIN, "2", compile_plan=planned, by="mila", why="newer", at=NOW, force=True)
         assert path not in ana.get("/models").text
         fields = forms(client.get("/models").text)[path]
         missing = send(client, "POST", path, {**fields, "reason": " "})

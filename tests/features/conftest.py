@@ -117,4 +117,4 @@ def batch(online: Built, tmp_path: Path) -> Built:
 def serve() -> Iterator[Serve]:
     """Opens the reader of the scoring service over what was built."""
     with ExitStack() as stack:
-        yield lambda built, live=None: stack.enter_context(served(built.location, built.views, live))
+        yield lambda built, live=None: stack.enter_context(served(built.domain, built.location, built.views, live))

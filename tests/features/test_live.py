@@ -27,13 +27,14 @@ from riskloom.features import (
     open_live,
     open_store,
 )
+from riskloom.features.live import to_us
 from riskloom.features.verification import verify_served
 from riskloom.ledger import Outbox
 from riskloom.reading.lookup import OnlineRow
 from riskloom.settings import Settings
 from riskloom.wiring import dbt_project, store_location
 from tests.features.conftest import Built
-from tests.features.served import Serve
+from tests.features.served import Serve, planned
 
 HELD_BACK = timedelta(days=3)
 
@@ -54,7 +55,8 @@ def bring_up(built: Built, entries: Path, *, as_of: datetime | None = None, now:
 
 def opened(built: Built, entries: Path, clock: Callable[[], datetime]) -> LiveWindows:
     """The live windows over the state."""
-    live = open_live(built.domain, built.location, EntryLog(entries), clock)
+    windows = planned(built.domain, built.location, built.views).reads.windows
+    live = open_live(built.domain, windows, built.location, EntryLog(entries), clock)
     assert live is not None
     return live
 
@@ -92,6 +94,25 @@ def test_the_state_at_the_build_is_what_the_marts_have(serve: Serve, online: Bui
             assert not wrong, (view.name, wrong)
             checked += len(view.features)
     assert checked > min(1_000, 100 * sum(len(view.features) for view in online.views))
+
+
+def test_feast_says_the_same_of_every_windowed_value(
+    serve: Serve, online: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Feast's SDK, by what dbt declares now, gives what the reader gives by its compiled plan, to the last bit."""
+    bring_up(online, tmp_path / "entries")
+    monkeypatch.setattr("riskloom.windows.online_store.now_us", lambda: to_us(online.as_of))
+    reader = serve(online, opened(online, tmp_path / "entries", lambda: online.as_of))
+    store, compared = online.store(), 0
+    for view in online.views:
+        keys = [row[view.join_key] for row in snapshot(online, view.name)[:25]]
+        rows = [{view.join_key: key} for key in (*keys, "nobody")]
+        said = store.get_online_features([f"{view.mart}:{name}" for name in view.features], rows).to_dict()
+        for place, row in enumerate(rows):
+            found = reader.read(row, now=online.as_of)
+            assert all(same(found.values[name], said[name][place]) for name in view.features), (view.name, row)
+            compared += len(view.features)
+    assert compared >= 2 * sum(len(view.features) for view in online.views)
 
 
 def test_history_in_steps_is_history_at_once(online: Built, tmp_path: Path) -> None:

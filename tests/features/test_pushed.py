@@ -21,7 +21,7 @@ from riskloom.windows import Stream, load_plan
 from riskloom.windows.events import scaled
 from riskloom.windows.rows import event_of
 from tests.features.conftest import Built
-from tests.features.served import Serve
+from tests.features.served import Serve, planned
 from tests.features.test_live import HELD_BACK, Clock, Cut, bring_up, opened, same, snapshot
 
 
@@ -58,6 +58,7 @@ def test_what_was_pushed_is_in_the_marts_as_it_was_counted(built: Built, tmp_pat
     door = open_door(
         built.domain,
         before.location,
+        planned(before.domain, before.location, before.views).reads.windows,
         entries=EntryLog(entries),
         outbox=Outbox(home.settings.events, dated_by="observed_at"),
         pseudonym_key=key,

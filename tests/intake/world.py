@@ -113,6 +113,7 @@ class World:
         return open_door(
             self.domain,
             self.location,
+            self.plan,
             entries=EntryLog(self.folder / "entries"),
             outbox=Outbox(self.folder / "events", dated_by="observed_at"),
             pseudonym_key=KEY,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
 import numpy as np
 
 from riskloom.catalog import load_catalog
+from riskloom.features import FeatureView, ReadPlan, compile_plan
 from riskloom.registry import Calibration, FeatureSpec, Kind, ModelManifest, Verdict, Windows
 from riskloom.registry.manifest import digest
 from riskloom.training.candidates import DEFAULTS, FittedModel, fit
 from riskloom.training.rows import FloatArray
+from riskloom.windows import WindowPlan
 
 KINDS: tuple[Kind, ...] = ("logistic_regression", "hist_gradient_boosting", "lightgbm", "detector")
 DOMAIN = sorted(load_catalog())[0]
@@ -76,3 +82,15 @@ def make_model(kind: Kind = "lightgbm", *, threshold: float = 0.5) -> tuple[Mode
         files={name: digest(content) for name, content in payload.items()},
     )
     return manifest, payload
+
+
+def planned(domain_name: str, version: str, features: Sequence[str]) -> ReadPlan:
+    """A read plan as if one view gave whatever the model takes: these models know nothing of what is declared."""
+    domain = load_catalog()[domain_name]
+    key = domain.subject.key
+    given: dict[str, Literal["double", "bigint"]] = {
+        name: "double" for name in features if name not in domain.request_features
+    }
+    view = FeatureView("made_up", "subject", key, timedelta(days=1), given, "Of a test.", f"{domain_name}__made_up")
+    windows = WindowPlan(domain_name, (), ())
+    return compile_plan(domain, [view], windows, project="tests", version=version, features=features)

@@ -12,7 +12,7 @@ import pytest
 
 from riskloom.errors import RegistryError, SignatureError
 from riskloom.registry import ModelStore, challenge, promote, read_record, rollback, save_model
-from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model
+from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model, planned
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def test_before_anything_was_saved_there_is_no_champion(tmp_path: Path) -> None:
 def test_promotion_replaces_the_champion(folder: Path, store: ModelStore) -> None:
     """The promoted challenger is champion, and the history says who, why and when."""
     challenge(folder, DOMAIN, "1", by="training", why="trained", at=AT)
-    record = promote(folder, store, DOMAIN, "1", by="ana", why="better", at=AT)
+    record = promote(folder, store, DOMAIN, "1", compile_plan=planned, by="ana", why="better", at=AT)
     assert (record.champion, record.challenger) == ("1", None)
     assert [(change.what, change.by, change.at) for change in record.history] == [
         ("challenge", "training", AT),
@@ -58,39 +58,39 @@ def test_promotion_replaces_the_champion(folder: Path, store: ModelStore) -> Non
 def test_refused_version_is_not_promoted(folder: Path, store: ModelStore) -> None:
     """The gate's word holds, and the refusal repeats its reasons."""
     with pytest.raises(RegistryError, match=r"refused by the gate: it flags nobody"):
-        promote(folder, store, DOMAIN, "4", **SAID)
+        promote(folder, store, DOMAIN, "4", compile_plan=planned, **SAID)
     assert read_record(folder, DOMAIN).champion is None
 
 
 def test_force_is_possible_and_recorded(folder: Path, store: ModelStore) -> None:
     """A person can overrule the gate, with a reason that stays."""
-    record = promote(folder, store, DOMAIN, "4", force=True, **SAID)
+    record = promote(folder, store, DOMAIN, "4", compile_plan=planned, force=True, **SAID)
     assert record.champion == "4"
     assert record.history[-1].forced
     with pytest.raises(RegistryError, match="say why"):
-        promote(folder, store, DOMAIN, "1", by="ana", why=" ", at=AT)
+        promote(folder, store, DOMAIN, "1", compile_plan=planned, by="ana", why=" ", at=AT)
 
 
 def test_unknown_and_repeated_versions_are_refused(folder: Path, store: ModelStore) -> None:
     """Only what is there and not champion yet can be promoted."""
     with pytest.raises(RegistryError, match="no version 9"):
-        promote(folder, store, DOMAIN, "9", **SAID)
-    promote(folder, store, DOMAIN, "1", **SAID)
+        promote(folder, store, DOMAIN, "9", compile_plan=planned, **SAID)
+    promote(folder, store, DOMAIN, "1", compile_plan=planned, **SAID)
     with pytest.raises(RegistryError, match="champion already"):
-        promote(folder, store, DOMAIN, "1", **SAID)
+        promote(folder, store, DOMAIN, "1", compile_plan=planned, **SAID)
 
 
 def test_tampered_version_is_not_promoted(folder: Path, store: ModelStore) -> None:
     """A model that would not open cannot become champion."""
     (store.folder(DOMAIN, "2") / "model.txt").write_bytes(b"tree")
     with pytest.raises(SignatureError):
-        promote(folder, store, DOMAIN, "2", **SAID)
+        promote(folder, store, DOMAIN, "2", compile_plan=planned, **SAID)
 
 
 def test_rollback_goes_back_step_by_step(folder: Path, store: ModelStore) -> None:
     """Two rollbacks undo two promotions; a third has nowhere to go."""
     for version in ("1", "2", "3"):
-        promote(folder, store, DOMAIN, version, **SAID)
+        promote(folder, store, DOMAIN, version, compile_plan=planned, **SAID)
     assert rollback(folder, store, DOMAIN, **SAID).champion == "2"
     assert rollback(folder, store, DOMAIN, **SAID).champion == "1"
     with pytest.raises(RegistryError, match="no earlier champion"):
@@ -101,16 +101,16 @@ def test_rollback_goes_back_step_by_step(folder: Path, store: ModelStore) -> Non
 def test_promotion_after_rollback_returns_to_the_one_before(folder: Path, store: ModelStore) -> None:
     """What was rolled back from is not come back to by a later rollback."""
     for version in ("1", "2"):
-        promote(folder, store, DOMAIN, version, **SAID)
+        promote(folder, store, DOMAIN, version, compile_plan=planned, **SAID)
     rollback(folder, store, DOMAIN, **SAID)
-    promote(folder, store, DOMAIN, "3", **SAID)
+    promote(folder, store, DOMAIN, "3", compile_plan=planned, **SAID)
     assert rollback(folder, store, DOMAIN, **SAID).champion == "1"
 
 
 def test_time_without_zone_is_refused(folder: Path, store: ModelStore) -> None:
     """A record never guesses what a time means."""
     with pytest.raises(RegistryError, match="time zone"):
-        promote(folder, store, DOMAIN, "1", by="ana", why="better", at=datetime(2026, 3, 1))  # noqa: DTZ001
+        promote(folder, store, DOMAIN, "1", compile_plan=planned, by="ana", why="better", at=datetime(2026, 3, 1))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"domain": "another_domain"}'])

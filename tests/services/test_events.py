@@ -20,6 +20,7 @@ from riskloom.contracts.json_text import parse_json
 from riskloom.ingest import land_events
 from riskloom.intake import Door
 from riskloom.pseudonyms import ensure_pseudonym_key
+from riskloom.registry.plans import plan_path
 from riskloom.settings import Settings
 from riskloom.windows import Stream
 from services.scoring.backend import SignedBackend
@@ -188,12 +189,13 @@ def test_a_store_that_is_gone_is_told_and_comes_back(world: World, domain: Domai
     with in_process(World(world.settings, {"pusher": key}, world.now)) as client:
         pusher = Pusher(client, World(world.settings, {"pusher": key}, world.now), domain)
         body = {"table": domain.event_table.name, "event": pusher.event(domain.event_table, "gone")}
-        manifest = world.settings.dbt_manifest
-        hidden = manifest.rename(manifest.with_suffix(".hidden"))
+        plan = plan_path(world.settings.registry, domain.name, "1")
+        whole = plan.read_bytes()
+        plan.write_bytes(whole[:-100])
         answer = pusher(body)
         assert problem(answer, 503, "unavailable")
         assert answer.headers["retry-after"] == "1"
-        hidden.rename(manifest)
+        plan.write_bytes(whole)
         assert pusher(body).json()["status"] == "accepted"
 
 

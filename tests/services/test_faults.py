@@ -16,6 +16,7 @@ import pytest
 
 from riskloom.access import revoke_key
 from riskloom.catalog import Domain
+from riskloom.features import ReadPlan
 from riskloom.ledger import read_decisions
 from riskloom.registry import LoadedModel, ModelStore, rollback
 from services.scoring import ports
@@ -34,9 +35,9 @@ class FailingStore(SignedBackend):
         self.hang = threading.Event()
         self.hang.set()
 
-    def open_store(self, domain: str) -> Any:
+    def open_store(self, domain: str, plan: ReadPlan) -> Any:
         """The real store behind a switch."""
-        backend, store = self, super().open_store(domain)
+        backend, store = self, super().open_store(domain, plan)
 
         class Switched:
             async def connect(self) -> None:

@@ -21,7 +21,7 @@ from riskloom.policy import CostPolicy, Releases, policy_version
 from riskloom.pseudonyms import Pseudonyms
 from riskloom.registry import ModelStore, load_model
 from services.scoring.decisions import Stage
-from tests.features.served import served
+from tests.features.served import planned, served
 from tests.services.conftest import World, event, in_process, real_backend
 from tests.services.world import (
     CALM,
@@ -124,10 +124,11 @@ def test_a_released_event_is_marked(world: World, domain: Domain) -> None:
 def test_score_is_the_models(world: World, domain: Domain) -> None:
     """The service adds nothing: its score is what the model gives for the windows as they were before the event."""
     settings = world.settings
-    live = open_live(domain, store_location(settings), EntryLog(settings.entries), lambda: world.now)
-    views = views_of(settings, domain)
+    location, views = store_location(settings), views_of(settings, domain)
+    windows = planned(domain, location, views).reads.windows
+    live = open_live(domain, windows, location, EntryLog(settings.entries), lambda: world.now)
     keys = {view.join_key: concealed(domain, view.join_key, FLAGGED) for view in views}
-    with served(store_location(settings), views, live) as reader:
+    with served(domain, location, views, live) as reader:
         before = reader.read(keys, now=world.now).values
     values = dict.fromkeys(domain.request_features, math.nan) | before
     model = load_model(ModelStore(settings.bentoml_home, settings.keys), domain.name, "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from riskloom.access import METRICS, create_key
 from riskloom.catalog import Domain
-from riskloom.features import FeatureView, StoreLocation, apply, load_views, open_store
+from riskloom.features import FeatureView, PlanCompiler, ReadPlan, StoreLocation, apply, load_views, open_store
 from riskloom.features.dbt import DbtProject, parse
 from riskloom.features.live import decided_stream, open_state, to_us
 from riskloom.pseudonyms import KEY_FILE, Pseudonyms
@@ -131,7 +132,21 @@ def add_champion(
         positives=_ROWS // 2, as_of=now.isoformat(),
     )  # fmt: skip
     saved = save_model(store, manifest, payload, verdict, documents={})
-    promote(settings.registry, store, domain.name, saved.version, by="tests", why="a model to score with", at=now)
+
+    def compile_plan(name: str, version: str, features: Sequence[str]) -> ReadPlan:
+        there = [feature for feature in features if feature not in gone]
+        return PlanCompiler(store_location(settings))(name, version, there)
+
+    promote(
+        settings.registry,
+        store,
+        domain.name,
+        saved.version,
+        compile_plan=compile_plan,
+        by="tests",
+        why="a model to score with",
+        at=now,
+    )
     return saved.version
 
 

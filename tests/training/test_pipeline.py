@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,12 +15,16 @@ from typer.testing import CliRunner
 
 from riskloom.catalog import Domain
 from riskloom.cli import build_app
+from riskloom.cli import read_plan as plans
+from riskloom.cli import registry as promotions
 from riskloom.cli import training as commands
-from riskloom.errors import LeakageError, RegistryError
-from riskloom.features import TrainingSet
-from riskloom.registry import ModelStore, load_model, promote, read_record
+from riskloom.errors import LeakageError, PlanError, RegistryError
+from riskloom.features import ReadPlan, TrainingSet
+from riskloom.registry import CompilePlan, ModelStore, load_model, promote, read_record
+from riskloom.registry.plans import plan_path
 from riskloom.settings import Settings
 from riskloom.training.pipeline import promote_if_passed, train_and_save, validate
+from tests.registry.models import planned
 from tests.training.synthetic import AS_OF, FEATURES, make_frame
 
 
@@ -49,6 +54,7 @@ class Place:
     domain: Domain
     models: ModelStore
     registry: Path
+    compile_plan: CompilePlan = planned
 
     def train(self, source: Rows, as_of: datetime = AS_OF) -> dict[str, object]:
         """Train as a DAG's task would."""
@@ -57,7 +63,14 @@ class Place:
     def promote(self, version: str) -> dict[str, object]:
         """Promote as a DAG's task would."""
         return promote_if_passed(
-            self.domain.name, self.models, self.registry, version, by="test", why="passed", at=AS_OF
+            self.domain.name,
+            self.models,
+            self.registry,
+            version,
+            compile_plan=self.compile_plan,
+            by="test",
+            why="passed",
+            at=AS_OF,
         )
 
 
@@ -116,7 +129,7 @@ def test_validation_judges_against_the_champion_of_now(place: Place, frame: pd.D
     assert not answer["passed"]
     assert answer["verdict"]["champion"] == "2"
     with pytest.raises(RegistryError, match="refused by the gate"):
-        promote(place.registry, place.models, place.domain.name, "1", by="a", why="b", at=AS_OF)
+        promote(place.registry, place.models, place.domain.name, "1", compile_plan=planned, by="a", why="b", at=AS_OF)
 
 
 def test_validation_on_rows_the_model_learned_from_is_refused(place: Place, frame: pd.DataFrame) -> None:
@@ -139,6 +152,20 @@ def test_the_card_shows_what_it_names(place: Place, frame: pd.DataFrame) -> None
         assert f"## {heading}" in text
 
 
+def test_a_model_of_features_that_are_gone_is_not_promoted(place: Place, frame: pd.DataFrame) -> None:
+    """The reason names the feature; whoever was champion stays, and no plan is left."""
+    place.train(Rows(frame))
+
+    def refuse(domain: str, version: str, features: Sequence[str]) -> ReadPlan:
+        raise PlanError(f"version {version} of {domain}: nothing gives {features[0]}")
+
+    place.compile_plan = refuse
+    found = place.promote("1")
+    assert (found["promoted"], found["champion"]) == (False, None)
+    assert f"nothing gives {FEATURES[0]}" in str(found["reasons"])
+    assert not list(place.registry.glob("plans/*/*.json"))
+
+
 def test_the_command_line_says_when_the_gate_refuses(
     place: Place, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +174,8 @@ def test_the_command_line_says_when_the_gate_refuses(
     source = Rows(make_frame(place.domain, strength=0))
     monkeypatch.setattr(commands, "feature_source", lambda *_: source)
     monkeypatch.setattr(commands, "load_domain", lambda _: place.domain)
+    for module in (promotions, plans):
+        monkeypatch.setattr(module, "plan_compiler", lambda _: planned)
     runner, app, name = CliRunner(), build_app(), place.domain.name
     refused = runner.invoke(app, ["train", name, "--as-of", AS_OF.isoformat()])
     assert refused.exit_code == commands.GATE_REFUSED
@@ -158,6 +187,12 @@ def test_the_command_line_says_when_the_gate_refuses(
     because = ["--by", "ana", "--why", "better"]
     assert runner.invoke(app, ["promote", name, "1", *because]).exception is not None
     assert "version 2 (before: none)" in runner.invoke(app, ["promote", name, "2", *because]).stdout
+    plan_path(settings.registry, name, "2").unlink()
+    assert runner.invoke(app, ["read-plan", name]).exception is not None
+    shown = runner.invoke(app, ["read-plan", name, "--renew"]).stdout
+    assert f"version 2 of {name}: {len(FEATURES)} features; plan " in shown
+    assert all(f"* {feature} (double)" in shown for feature in FEATURES)
+    assert json.loads(runner.invoke(app, ["read-plan", name, "2", "--json"]).stdout)["features"] == list(FEATURES)
     assert "version 1 (before: 2)" in runner.invoke(app, ["promote", name, "1", *because, "--force"]).stdout
     assert "version 2 (before: 1)" in runner.invoke(app, ["rollback", name, *because]).stdout
     listed = json.loads(runner.invoke(app, ["models", name, "--json"]).stdout)

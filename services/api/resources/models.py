@@ -85,7 +85,8 @@ def roll_back(desk: Desk, call: Call, asked: Why) -> Answer:
     except MovedError as error:
         raise _stale(read_record(records, name), call.seen_version) from error
     except RegistryError as error:  # it says where the model lies
-        detail = f"version {record.champions[-2]} of {name} cannot be opened, or its signature does not fit"
+        before = record.champions[-2]
+        detail = f"version {before} of {name} cannot be opened, has no read plan, or a signature does not fit"
         raise RefusedStepError(detail) from error
     return _answered(call, changed)
 
