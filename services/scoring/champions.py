@@ -154,9 +154,8 @@ class Champions:
     def _open(self, domain: str, version: str, plan: ReadPlan) -> Champion | Trouble:
         try:
             model = self._backend.load(domain, version)
-            # One row, to warm it up: a model that cannot score is found here, and not by an event.
             names = model.manifest.feature_names
-            model.predict_one(np.full(len(names), np.nan))
+            warm_up(model)
         except SignatureError:
             _log.exception("signature_wrong", domain=domain, version=version)
             return "signature_wrong"
@@ -169,3 +168,14 @@ class Champions:
             return "features_unknown"
         used = tuple(view for view in plan.reads.views if wanted & view.features.keys())
         return Champion(version, model, plan, names, used, plan.given)
+
+
+def warm_up(model: Model) -> None:
+    """
+    Score and explain one row before an event comes: the first time takes longest, and shows a model that cannot.
+
+    Raises whatever the model's library raises.
+    """
+    nothing = np.full(len(model.manifest.feature_names), np.nan)
+    model.predict_one(nothing)
+    model.top_features(nothing, 1)

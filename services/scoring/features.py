@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from riskloom.catalog import Domain
 from riskloom.errors import EventRefusedError, NotBootstrappedError
 from riskloom.features import ReadPlan
+from services.scoring.kept_store import KeptStore
 from services.scoring.ports import Backend, OnlineRow, OnlineStore, Status, View
 from services.web.problems import FieldProblem, RefusalError
 
@@ -68,7 +69,7 @@ class GuardedFeatures:
         self._reopen_at = datetime.min.replace(tzinfo=UTC)
         self._domain = domain
         self._backend = backend
-        self._store: OnlineStore | None = None
+        self._store: KeptStore | None = None
         self._plan: ReadPlan | None = None
         strings = [name for name, column in domain.event_table.columns.items() if column.type == "string"]
         self._nobody: dict[str, str | None] = dict.fromkeys(strings, "probe")
@@ -119,7 +120,7 @@ class GuardedFeatures:
     def close(self) -> None:
         """Let the store go."""
         if self._store is not None:
-            self._store.close()
+            self._store.retire()
 
     async def _open(self, plan: ReadPlan, now: datetime) -> None:
         async with asyncio.timeout(OPEN_SECONDS):
@@ -137,17 +138,16 @@ class GuardedFeatures:
         self._note(is_reachable=False)
 
     def _replace(self, store: OnlineStore | None, plan: ReadPlan) -> None:
-        before, self._store, self._plan = self._store, store, plan
+        before, self._store, self._plan = self._store, KeptStore(store) if store else None, plan
         if before is not None:
-            # events that are being read have their answer by then, or are answered without one
-            asyncio.get_running_loop().call_later(2 * READ_SECONDS, before.close)
+            before.retire()
 
     async def _ask(self, question: Callable[[OnlineStore], Awaitable[OnlineRow]]) -> OnlineRow | None:
         if self._store is None:
             return None
         try:
             async with asyncio.timeout(READ_SECONDS):
-                return await question(self._store)
+                return await self._store.ask(question)
         except EventRefusedError as error:
             detail = FieldProblem(field=error.field, expected=error.expected, found=error.found)
             raise RefusalError("invalid_request", "The event cannot be counted.", errors=[detail]) from None
