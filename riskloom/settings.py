@@ -131,6 +131,11 @@ class Settings(BaseSettings):
         return self.home / "decisions"
 
     @property
+    def shadows(self) -> Path:
+        """What models in shadow said of decisions, JSON lines, ``<domain>/*.jsonl``."""
+        return self.home / "shadows"
+
+    @property
     def ledger(self) -> Path:
         """The ledger's SQLite file, where no other database is set."""
         return self.home / "ledger.db"

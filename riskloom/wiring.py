@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from riskloom.ingest.labels import LandedLabels
     from riskloom.intake.queue import EventQueue
     from riskloom.ledger.audit import AuditTrail
+    from riskloom.ledger.cargo import Cargo
     from riskloom.ledger.replay import Replay
     from riskloom.ledger.schema import Decision
     from riskloom.ledger.shipping import Shipper
@@ -200,8 +201,8 @@ def champion_of(settings: Settings, domain: Domain) -> LoadedModel | None:
 
 def shipper(settings: Settings, domains: Mapping[str, Domain]) -> Shipper:
     """Ships this home's decisions to the ledger."""
+    from riskloom.ledger.cargo import DecisionCargo  # noqa: PLC0415
     from riskloom.ledger.records import Alerting  # noqa: PLC0415
-    from riskloom.ledger.shipping import Shipper  # noqa: PLC0415
 
     alerting = {}
     for name, domain in domains.items():
@@ -209,15 +210,28 @@ def shipper(settings: Settings, domains: Mapping[str, Domain]) -> Shipper:
         # The mildest outcome goes through; every other one is somebody's to look at.
         outcomes = frozenset(outcome.name for outcome in domain.outcome[1:])
         alerting[name] = Alerting(outcomes, "amount" if isinstance(missed, str) else Decimal(str(missed)))
+    related = {name: domain.subject.related for name, domain in domains.items()}
+    return _shipper(settings, settings.decisions, DecisionCargo(alerting, related))
+
+
+def shadow_shipper(settings: Settings) -> Shipper:
+    """Ships what models in shadow said of this home's decisions."""
+    from riskloom.ledger.shadows import ShadowCargo  # noqa: PLC0415
+
+    return _shipper(settings, settings.shadows, ShadowCargo())
+
+
+def _shipper(settings: Settings, outbox: Path, cargo: Cargo) -> Shipper:
+    from riskloom.ledger.shipping import Shipper  # noqa: PLC0415
+
     host = socket.gethostname()
     return Shipper(
         ledger_engine(settings),
-        settings.decisions,
-        source=outbox_source(settings),
+        outbox,
+        source=f"{host}:{outbox}",
         holder=f"{host}:{os.getpid()}",
         clock=lambda: datetime.now(UTC),
-        alerting=alerting,
-        related={name: domain.subject.related for name, domain in domains.items()},
+        cargo=cargo,
     )
 
 
@@ -244,7 +258,7 @@ def ledger_keeper(
         sla=sla,
         new_id=lambda: str(uuid.uuid4()),
     )
-    return Keeper(shipper(settings, domains), office, domains, Upkeep(keep_for), say=say)
+    return Keeper(shipper(settings, domains), shadow_shipper(settings), office, domains, Upkeep(keep_for), say=say)
 
 
 def land_labels(settings: Settings, domain: Domain, *, on_incomplete: Callable[[LedgerError], None]) -> LandedLabels:

@@ -17,6 +17,7 @@ from benchmarks.ledger.rows import DOMAIN, OUTCOMES, record
 from benchmarks.rows import Row
 from benchmarks.workbench import Workbench, timed
 from riskloom.ledger import Outbox
+from riskloom.ledger.cargo import DecisionCargo
 from riskloom.ledger.database import open_database, sqlite_url
 from riskloom.ledger.migrations import migrate
 from riskloom.ledger.records import Alerting
@@ -57,9 +58,9 @@ def append_seconds(folder: Path, records: Sequence[dict[str, Any]]) -> list[floa
 
 def ship_seconds(engine: Engine, folder: Path, bench: Workbench) -> float:
     """How long it takes until what lies in ``folder/decisions`` is in a ledger."""
-    alerting = {DOMAIN: Alerting(frozenset(OUTCOMES[1:]), Decimal(10))}
+    cargo = DecisionCargo({DOMAIN: Alerting(frozenset(OUTCOMES[1:]), Decimal(10))})
     shipper = Shipper(
-        engine, folder / "decisions", source="bench", holder="bench", clock=lambda: bench.end, alerting=alerting
+        engine, folder / "decisions", source="bench", holder="bench", clock=lambda: bench.end, cargo=cargo
     )
     with timed() as watch:
         shipper.ship()

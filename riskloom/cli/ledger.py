@@ -22,6 +22,7 @@ from riskloom.wiring import (
     ledger_keeper,
     outbox_source,
     replay_decision,
+    shadow_shipper,
     shipper,
 )
 
@@ -74,7 +75,11 @@ def ship(
     shipped = ours.ship()
     beside = "" if shipped.is_ours else "; another shipper is at work"
     typer.echo(f"{shipped.decisions:,} decisions shipped, {shipped.skipped:,} lines skipped{beside}")
-    for path in ours.remove(older_than=keep_for):
+    shadows = shadow_shipper(settings)
+    scores = shadows.ship()
+    if scores.decisions or scores.skipped:
+        typer.echo(f"{scores.decisions:,} scores of models in shadow shipped, {scores.skipped:,} lines skipped")
+    for path in (*ours.remove(older_than=keep_for), *shadows.remove(older_than=keep_for)):
         typer.echo(f"removed {path}: shipped, and older than {keep_days} days")
 
 

@@ -61,14 +61,7 @@ def decision_row(line: bytes, domain: str) -> Row:
     Raises:
         LedgerError: The line is no whole decision of this domain; says which key, never a value.
     """
-    try:
-        found = json.loads(line, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise LedgerError("expected a whole line of JSON") from error
-    if not isinstance(found, dict):
-        raise LedgerError("expected a JSON object")
-    if found.get("domain") != domain:
-        raise LedgerError("domain: expected that of the folder")
+    found = read_line(line, domain)
     latency = _number(found, "latency_ms")
     return {
         "decision_id": _key(found, "decision_id"),
@@ -96,6 +89,35 @@ def decision_row(line: bytes, domain: str) -> Row:
         "shadow": _value(found, "shadow", dict, {}),
         "event": _value(found, "event", dict, {}),
     }
+
+
+def shadow_row(line: bytes, domain: str) -> Row:
+    """The columns of ``shadow_scores`` from one line; raises as :func:`decision_row` does."""
+    found = read_line(line, domain)
+    score = _number(found, "score")
+    if score is None:
+        raise LedgerError("score: expected a number")
+    keys = ("version", "decision_id", "model_version", "outcome", "would_be")
+    return {
+        "domain": domain,
+        "decided_at": _time(found, "decided_at"),
+        "score": score,
+        "shadow_score": _number(found, "shadow_score"),
+        **{name: _key(found, name) for name in keys},
+    }
+
+
+def read_line(line: bytes, domain: str) -> dict[str, Any]:
+    """The object that a line of an outbox holds; raises LedgerError where it is no whole one of the domain."""
+    try:
+        found = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise LedgerError("expected a whole line of JSON") from error
+    if not isinstance(found, dict):
+        raise LedgerError("expected a JSON object")
+    if found.get("domain") != domain:
+        raise LedgerError("domain: expected that of the folder")
+    return found
 
 
 def alert_row(decision: Row, alerting: Alerting) -> Row:

@@ -11,29 +11,28 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from riskloom.errors import LedgerError
-from riskloom.ledger.conflicts import insert_or_add, insert_or_ignore
+from riskloom.ledger.cargo import Cargo
+from riskloom.ledger.conflicts import insert_or_ignore
 from riskloom.ledger.database import reading, writing
 from riskloom.ledger.leases import hold, release
 from riskloom.ledger.outbox import SUFFIX
-from riskloom.ledger.records import Alerting, Row, alert_row, decision_row, entity_values, hit_rows
-from riskloom.ledger.schema import Alert, Decision, DecisionCount, EntityValue, OutboxFile, RuleHit
+from riskloom.ledger.records import Row
+from riskloom.ledger.schema import OutboxFile
 
 BATCH = 1000
 LEASE = timedelta(seconds=30)
 _CHUNK = 4_000_000  # bytes; a line that does not end within them is no decision
 _UNKNOWN = (0, 0)  # inode and offset of a file that was never shipped
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})-\d+" + re.escape(SUFFIX))
-_UNRELATED: Mapping[str, Sequence[str]] = {}
 _log = logging.getLogger(__name__)
 
 
@@ -103,10 +102,9 @@ class Shipper:
         source: Names the outbox among those that are shipped to this ledger: the machine, for instance.
         holder: Names this process among the shippers.
         clock: The time, timezone-aware.
-        alerting: Which decisions raise alerts, by domain.
-        related: By domain the columns of events by whose values subjects belong together.
-        batch: Decisions in one transaction.
-        on_skipped: Told each line that is no decision, once it is passed over for good.
+        cargo: What its lines are, and how they are kept.
+        batch: Lines in one transaction.
+        on_skipped: Told each line that is no whole one, once it is passed over for good.
     """
 
     def __init__(
@@ -117,8 +115,7 @@ class Shipper:
         source: str,
         holder: str,
         clock: Callable[[], datetime],
-        alerting: Mapping[str, Alerting],
-        related: Mapping[str, Sequence[str]] = _UNRELATED,
+        cargo: Cargo,
         batch: int = BATCH,
         on_skipped: Callable[[Skipped], None] = log_skipped,
     ) -> None:
@@ -127,8 +124,7 @@ class Shipper:
         self._source = source
         self._holder = holder
         self._clock = clock
-        self._alerting = alerting
-        self._related = related
+        self._cargo = cargo
         self._batch = batch
         self._on_skipped = on_skipped
 
@@ -187,7 +183,7 @@ class Shipper:
             with path.open("rb") as file:
                 place = _place(domain, path, os.fstat(file.fileno()), known)
                 file.seek(place.offset)
-                batch = _read(place, file.read(_CHUNK), self._batch)
+                batch = _read(place, file.read(_CHUNK), self._batch, self._cargo)
         except FileNotFoundError:  # another shipper found it old and shipped
             return None
         return (place, batch) if batch.end > place.offset else None
@@ -200,12 +196,10 @@ class Shipper:
                 return None
             if not self._move(session, place, batch, at):
                 return None
-            new = _new_rows(session, batch.rows)
-            if new:
-                self._insert(session, new)
+            new = self._cargo.keep(session, batch.rows)
         for skipped in batch.skipped:
             self._on_skipped(skipped)
-        return len(new)
+        return new
 
     def _move(self, session: Session, place: _Place, batch: _Batch, at: datetime) -> bool:
         """Remember that the file is shipped to the batch's end; False where the database knows otherwise by now."""
@@ -222,24 +216,6 @@ class Shipper:
         known.skipped += len(batch.skipped)
         session.flush()
         return True
-
-    def _insert(self, session: Session, rows: Sequence[Row]) -> None:
-        session.execute(insert(Decision.__table__), rows)  # type: ignore[arg-type]
-        hits = [hit for row in rows for hit in hit_rows(row)]
-        if hits:
-            session.execute(insert(RuleHit.__table__), hits)  # type: ignore[arg-type]
-        counts = Counter(
-            (row["domain"], f"{row['decided_at'].astimezone(UTC):%Y-%m-%d}", row["outcome"]) for row in rows
-        )
-        named = ({"domain": domain, "day": day, "outcome": outcome} for domain, day, outcome in counts)
-        grown = [{**key, "decisions": count} for key, count in zip(named, counts.values(), strict=True)]
-        insert_or_add(session, DecisionCount, grown, "decisions")
-        if seen := entity_values(rows, self._related):
-            insert_or_add(session, EntityValue, seen, "decisions")
-        alerting = ((row, self._alerting.get(row["domain"])) for row in rows)
-        alerts = [alert_row(row, declared) for row, declared in alerting if declared and declared.concerns(row)]
-        if alerts:
-            session.execute(insert(Alert), alerts)
 
     def _remove(self, domain: str, path: Path) -> bool:
         with writing(self._engine) as session:
@@ -282,7 +258,7 @@ def _place(domain: str, path: Path, status: os.stat_result, known: tuple[int, in
     return _Place(domain, path, status.st_ino, offset if is_same else 0, known)
 
 
-def _read(place: _Place, content: bytes, most: int) -> _Batch:
+def _read(place: _Place, content: bytes, most: int, cargo: Cargo) -> _Batch:
     """The rows of at most so many whole lines."""
     rows: dict[str, Row] = {}
     skipped: list[Skipped] = []
@@ -290,7 +266,7 @@ def _read(place: _Place, content: bytes, most: int) -> _Batch:
     lines = content.split(b"\n")[:-1]  # what stands behind the last end of a line is being written
     for line in lines[:most]:
         try:
-            row = decision_row(line, place.domain)
+            row = cargo.row(line, place.domain)
         except LedgerError as error:
             skipped.append(Skipped(place.path, offset, len(line), str(error)))
         else:
@@ -299,9 +275,3 @@ def _read(place: _Place, content: bytes, most: int) -> _Batch:
     if not lines and len(content) >= _CHUNK:
         raise LedgerError(f"{place.path.name}: at byte {place.offset}: expected a line of less than {_CHUNK} bytes")
     return _Batch(rows, skipped, offset)
-
-
-def _new_rows(session: Session, rows: Mapping[str, Row]) -> list[Row]:
-    """Those that are not in the database: a file that was put back from a copy is shipped from its beginning."""
-    known = set(session.scalars(select(Decision.decision_id).where(Decision.decision_id.in_(list(rows)))))
-    return [row for name, row in rows.items() if name not in known]

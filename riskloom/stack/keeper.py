@@ -35,6 +35,7 @@ REMOVE_EVERY = timedelta(hours=1)
 _COUNTED = {
     "decisions": "Decisions brought into the ledger.",
     "lines_skipped": "Lines of the outbox that were no whole decision.",
+    "shadow_scores": "What models in shadow said of decisions, brought into the ledger.",
     "alerts_triaged": "Alerts put into cases.",
     "rules_stopped": "Rules put back to the shadow because a scoring service asked for it.",
     "files_removed": "Files of the outbox that were removed.",
@@ -107,6 +108,7 @@ class Keeper:
 
     Args:
         shipper: Brings decisions in.
+        shadows: Brings in what models in shadow said of them.
         office: Everything else.
         domains: Names of the declared domains.
         upkeep: How often.
@@ -114,10 +116,18 @@ class Keeper:
     """
 
     def __init__(
-        self, shipper: Shipper, office: Office, domains: Iterable[str], upkeep: Upkeep, *, say: Callable[[str], None]
+        self,
+        shipper: Shipper,
+        shadows: Shipper,
+        office: Office,
+        domains: Iterable[str],
+        upkeep: Upkeep,
+        *,
+        say: Callable[[str], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._shipper = shipper
+        self._shadows = shadows
         self._office = office
         self._domains = tuple(domains)
         self._keep_for = upkeep.keep_for
@@ -135,7 +145,8 @@ class Keeper:
     def run(self) -> None:
         """Work until ``stop`` is called, then give the lease back where the ledger still answers."""
         keep_doing(self.chores, self._stop, ticks=time.monotonic)
-        Chore("give back", timedelta(0), self._shipper.give_back).attempt()
+        for shipper in (self._shipper, self._shadows):
+            Chore("give back", timedelta(0), shipper.give_back).attempt()
 
     def stop(self) -> None:
         """End after the batch that is being shipped; may be called by a signal's handler."""
@@ -157,10 +168,13 @@ class Keeper:
         self.counts.update(decisions=shipped.decisions, lines_skipped=shipped.skipped)
         if shipped.decisions or shipped.skipped:
             self._say(f"{shipped.decisions:,} decisions shipped, {shipped.skipped:,} lines skipped")
+        scores = self._shadows.ship(is_over=self._stop.is_set)
+        self.counts.update(shadow_scores=scores.decisions, lines_skipped=scores.skipped)
 
     def _hold(self) -> None:
         self._check()
         self._shipper.hold()
+        self._shadows.hold()
 
     def _triage(self) -> None:
         self._check()
@@ -180,9 +194,10 @@ class Keeper:
 
     def _remove(self) -> None:
         self._check()
-        for path in self._shipper.remove(older_than=self._keep_for):
-            self.counts.update(files_removed=1)
-            self._say(f"removed {path}: shipped, and older than {self._keep_for.days} days")
+        for shipper in (self._shipper, self._shadows):
+            for path in shipper.remove(older_than=self._keep_for):
+                self.counts.update(files_removed=1)
+                self._say(f"removed {path}: shipped, and older than {self._keep_for.days} days")
 
 
 def metrics_of(keeper: Keeper, clock: Callable[[], datetime]) -> CollectorRegistry:

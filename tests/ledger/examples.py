@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -68,3 +68,12 @@ def _value_of(column: Column) -> object:
     if column.type == "string":
         return column.allowed[0] if column.allowed else "x-1"
     return True if column.type == "boolean" else 1
+
+
+def shadow_line(number: int, **changes: Any) -> dict[str, Any]:
+    """What a model in shadow said of a decision, as its outbox has it."""
+    return {
+        "domain": DOMAIN, "version": "2", "decision_id": f"d-{number}", "decided_at": NOW + timedelta(hours=number),
+        "model_version": "1", "score": 0.25, "shadow_score": 0.25, "outcome": "approve", "would_be": "approve",
+        **changes,
+    }  # fmt: skip

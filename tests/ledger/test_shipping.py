@@ -8,7 +8,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from sqlalchemy import Engine, event, func, select
 
 from riskloom.ledger import Outbox
 from riskloom.ledger.audit import AuditTrail
+from riskloom.ledger.cargo import DecisionCargo
 from riskloom.ledger.database import open_database, reading, writing
 from riskloom.ledger.leases import hold, present_lease, release
 from riskloom.ledger.records import Alerting
@@ -32,8 +33,11 @@ from tests.ledger.examples import DOMAIN, NOW, record
 ALERTING = {DOMAIN: Alerting(frozenset({"review"}), "amount")}
 
 
-def shipper(engine: Engine, folder: Path, **changes: Any) -> Shipper:
-    arguments: dict[str, Any] = {"source": "here", "holder": "me", "clock": lambda: NOW, "alerting": ALERTING}
+def shipper(
+    engine: Engine, folder: Path, *, related: Mapping[str, Sequence[str]] | None = None, **changes: Any
+) -> Shipper:
+    cargo = DecisionCargo(ALERTING, related or {})
+    arguments: dict[str, Any] = {"source": "here", "holder": "me", "clock": lambda: NOW, "cargo": cargo}
     return Shipper(engine, folder, **{**arguments, **changes})
 
 

@@ -192,7 +192,7 @@ class Gated(SignedBackend):
 def test_a_store_is_kept_for_who_asks_it_while_it_is_replaced(
     world: World, domain: Domain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A champion that reads by another plan opens the store anew: a decision that waits on the old connection still gets its values."""
+    """A champion that reads by another plan opens the store anew: who waits on the old one still gets its values."""
     monkeypatch.setattr(scoring_features, "READ_SECONDS", 60.0)
 
     async def replace_while_asked() -> None:

@@ -30,7 +30,7 @@ from riskloom.stack.services import Service, services
 from riskloom.stack.supervisor import Supervisor, is_ready
 from riskloom.wiring import ledger_engine, ledger_keeper
 from tests.conftest import free_port
-from tests.ledger.examples import record
+from tests.ledger.examples import record, shadow_line
 
 CATALOG = load_catalog()
 DOMAIN: Domain = next(iter(CATALOG.values()))
@@ -95,7 +95,10 @@ def test_the_service_ships_triages_and_ends_when_it_is_asked_to(home: Settings) 
         assert is_ready(service)
         wait_until(lambda: counted(home) == (2, 2))
         decide(home, 2)
+        with Outbox(home.shadows) as outbox:
+            outbox.append(shadow_line(2, domain=DOMAIN.name))
         wait_until(lambda: counted(home) == (3, 3))
+        wait_until(lambda: gauge(httpx.get(service.health).text, "riskloom_ledger_shadow_scores_total") == 1)
         text = httpx.get(service.health).text
         assert gauge(text, "riskloom_ledger_up") == 1
         assert gauge(text, "riskloom_ledger_decisions_total") == 3
@@ -148,7 +151,7 @@ def test_a_ledger_that_is_gone_is_waited_for(home: Settings, caplog: pytest.LogC
         wait_until(lambda: counted(home) == (1, 1))
         home.ledger.rename(away)
         decide(home, 1)
-        wait_until(lambda: "the ledger did not answer" in caplog.text)
+        wait_until(lambda: "ship: the ledger did not answer" in caplog.text)
         text = generate_latest(metrics).decode()
         assert gauge(text, "riskloom_ledger_up") == 0
         assert "unable to open database file" in caplog.text

@@ -15,7 +15,7 @@ from riskloom.ledger.schema.controls import (
     RuleStageChange,
     RuleVersion,
 )
-from riskloom.ledger.schema.decisions import Alert, Decision, DecisionCount, EntityValue, RuleHit
+from riskloom.ledger.schema.decisions import Alert, Decision, DecisionCount, EntityValue, RuleHit, ShadowScore
 from riskloom.ledger.schema.labels import Label, Provenance
 from riskloom.ledger.schema.users import LogInAttempt, Role, User, UserSession
 
@@ -53,6 +53,7 @@ __all__ = [
     "RuleStage",
     "RuleStageChange",
     "RuleVersion",
+    "ShadowScore",
     "User",
     "UserSession",
     "from_microseconds",

@@ -104,6 +104,27 @@ class RuleHit(Base):
     is_changed: Mapped[bool]
 
 
+class ShadowScore(Base):
+    """
+    What a model in shadow said of a decision, ``would_be`` being the outcome it would have had.
+
+    It comes by an outbox of its own, before or after the decision itself, so it repeats what it is compared with:
+    ``model_version`` decided, with ``score``; ``outcome`` is the policy's, before any release at random.
+    """
+
+    __tablename__ = "shadow_scores"
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    decided_at: Mapped[datetime] = mapped_column(primary_key=True)
+    decision_id: Mapped[str] = mapped_column(primary_key=True)
+    model_version: Mapped[str]
+    score: Mapped[float]
+    shadow_score: Mapped[float | None]
+    outcome: Mapped[str]
+    would_be: Mapped[str]
+
+
 class Alert(Base):
     """
     Something a person should look at; without a case until one is opened for its entity.
