@@ -15,6 +15,7 @@ from riskloom.features import FeatureView, ReadPlan, compile_plan
 from riskloom.intake import Door
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest
+from riskloom.registry import Record
 from riskloom.windows import WindowPlan
 from services.scoring.ports import Matrix, Status
 
@@ -94,10 +95,9 @@ class MemoryBackend:
         """The champion never changes."""
         return domain
 
-    def champion(self, domain: str) -> str | None:
-        """The only version."""
-        del domain
-        return "1"
+    def record(self, domain: str) -> Record:
+        """The only version is champion."""
+        return Record(domain=domain, champion="1")
 
     def load(self, domain: str, version: str) -> _Model:
         """A model that gives one number to all."""

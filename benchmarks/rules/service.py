@@ -31,7 +31,9 @@ from riskloom.rules.tree import Type
 from services.scoring.champions import Champions
 from services.scoring.decisions import Decider
 from services.scoring.features import GuardedFeatures
+from services.scoring.metrics import Metrics
 from services.scoring.rules import RulesInService
+from services.scoring.shadowing import Shadows
 
 _TARGET = 300.0  # µs that two hundred live rules may add
 _ROLLOUTS, _PERCENT = 10, 10
@@ -116,6 +118,7 @@ async def _decider(domain: Domain, backend: MemoryBackend, outbox: Outbox) -> De
         ticks=time.monotonic,
         new_id=lambda: f"d-{next(numbers)}",
         observe=lambda *_: None,
+        shadows=Shadows({domain.name: domain}, champions, outbox, Metrics(lambda: ())),
     )
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from riskloom.cli import (
     assessment,
+    beside,
     events,
     features,
     ingest,
@@ -42,8 +43,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     modules = (
-        ingest, events, features, rules, lists, training, registry, read_plan, assessment, serving, ledger, users,
-        monitoring, watch, stack,
+        ingest, events, features, rules, lists, training, registry, read_plan, beside, assessment, serving, ledger,
+        users, monitoring, watch, stack,
     )  # fmt: skip
     for module in modules:
         module.register(app)

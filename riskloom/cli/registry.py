@@ -39,10 +39,19 @@ def models(
 
     name, settings, store = _wire(domain_name)
     record = read_record(settings.registry, name)
-    roles = {record.challenger: "challenger", record.champion: "champion"}
+    roles = {record.challenger: "challenger", record.shadow: "shadow", record.champion: "champion"}
+    if record.canary is not None:
+        roles[record.canary.version] = f"canary {record.canary.share:.2%}"
     rows = [{"role": roles.get(version, ""), **_version(store, name, version)} for version in store.versions(name)]
     if is_json:
-        document = {"champion": record.champion, "challenger": record.challenger, "versions": rows}
+        canary = None if record.canary is None else record.canary.model_dump(include={"version", "share"})
+        document = {
+            "champion": record.champion,
+            "challenger": record.challenger,
+            "canary": canary,
+            "shadow": record.shadow,
+            "versions": rows,
+        }
         typer.echo(json.dumps(document, sort_keys=True))
         return
     table = Table("version", "role", "kind", "on the holdout", "gate", "learned until")

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from riskloom.errors import MovedError, PlanError, RegistryError
 from riskloom.features.read_plan import ReadPlan
@@ -23,19 +23,34 @@ from riskloom.registry.plans import CompilePlan, read_plan, write_plan
 from riskloom.registry.signing import ensure_signing_key, load_public_key
 from riskloom.registry.store import ModelStore, read_verdict
 
+#: What can be done to a domain's models.
+What = Literal["challenge", "promote", "rollback", "canary", "end_canary", "shadow", "end_shadow"]
+Share = Annotated[float, Field(gt=0, le=1, description="Of subjects, in ten-thousandths.")]
+
 
 class Change(BaseModel):
-    """One entry of the history."""
+    """One entry of the history; ``share`` is that of a canary."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    what: Literal["challenge", "promote", "rollback"]
+    what: What
     version: str
     previous: str | None
     at: datetime
     by: str
     why: str
     forced: bool = False
+    share: Share | None = None
+
+
+class Canary(BaseModel):
+    """A version that decides a share of subjects; ``key`` puts them in the order in which it takes them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str
+    share: Share
+    key: str = Field(pattern=r"^([0-9a-f]{2})+$")
 
 
 class Record(BaseModel):
@@ -46,6 +61,8 @@ class Record(BaseModel):
     domain: str
     champion: str | None = None
     challenger: str | None = None
+    canary: Canary | None = None
+    shadow: str | None = Field(default=None, description="Scores what the champion scored, and decides nothing.")
     history: tuple[Change, ...] = ()
 
     @property
@@ -106,10 +123,10 @@ def challenge(folder: Path, domain: str, version: str, *, by: str, why: str, at:
 
     def change(record: Record) -> Record:
         return _changed(
-            record, Change(what="challenge", version=version, previous=record.challenger, at=_utc(at), by=by, why=why)
+            record, Change(what="challenge", version=version, previous=record.challenger, at=as_utc(at), by=by, why=why)
         )
 
-    return _update(folder, domain, change)
+    return update_record(folder, domain, change)
 
 
 def promote(
@@ -159,7 +176,7 @@ def promote(
                 what="promote",
                 version=version,
                 previous=record.champion,
-                at=_utc(at),
+                at=as_utc(at),
                 by=by,
                 why=why,
                 forced=not verdict.passed,
@@ -169,7 +186,7 @@ def promote(
         write_plan(folder, compile_plan(domain, version, model.manifest.feature_names), ensure_signing_key(store.keys))
         return changed
 
-    return _update(folder, domain, change)
+    return update_record(folder, domain, change)
 
 
 def rollback(
@@ -203,19 +220,25 @@ def rollback(
         load_model(store, domain, line[-2])
         read_plan(folder, domain, line[-2], load_public_key(store.keys))
         return _changed(
-            record, Change(what="rollback", version=line[-2], previous=line[-1], at=_utc(at), by=by, why=why)
+            record, Change(what="rollback", version=line[-2], previous=line[-1], at=as_utc(at), by=by, why=why)
         )
 
-    return _update(folder, domain, change)
+    return update_record(folder, domain, change)
 
 
 def _changed(record: Record, change: Change) -> Record:
     is_champion = change.what != "challenge"
     champion = change.version if is_champion else record.champion
     challenger = record.challenger if is_champion else change.version
-    if challenger == champion:
-        challenger = None
-    return Record(domain=record.domain, champion=champion, challenger=challenger, history=(*record.history, change))
+    # whoever is champion has no other part
+    return Record(
+        domain=record.domain,
+        champion=champion,
+        challenger=None if challenger == champion else challenger,
+        canary=None if record.canary and record.canary.version == champion else record.canary,
+        shadow=None if record.shadow == champion else record.shadow,
+        history=(*record.history, change),
+    )
 
 
 @contextmanager
@@ -225,7 +248,8 @@ def changing(folder: Path, domain: str) -> Iterator[None]:
         yield
 
 
-def _update(folder: Path, domain: str, change: Callable[[Record], Record]) -> Record:
+def update_record(folder: Path, domain: str, change: Callable[[Record], Record]) -> Record:
+    """Change a record under its lock, and put it in place whole."""
     path = _path(folder, domain)
     with changing(folder, domain):
         record = change(read_record(folder, domain))
@@ -237,7 +261,8 @@ def _path(folder: Path, domain: str) -> Path:
     return folder / f"{domain}.json"
 
 
-def _utc(at: datetime) -> datetime:
+def as_utc(at: datetime) -> datetime:
+    """The instant in UTC; raises RegistryError where it names no time zone."""
     if at.tzinfo is None:
         raise RegistryError("the time of a change needs a time zone")
     return at.astimezone(UTC)

@@ -193,9 +193,19 @@ _OTHERS: tuple[AnyOperation, ...] = (
         right="models:write", takes=cases.Why, gives=models.Models, run=models.roll_back,
         has_version=True, needs_version=True,
     ),
+    Command(
+        path=f"{_DOMAIN}/models/canary/end", name="end_canary", summary="Give every subject back to the champion",
+        right="models:write", takes=cases.Why, gives=models.Models, run=models.end_canary,
+        has_version=True, needs_version=True,
+    ),
     Question(
         path=f"{_DOMAIN}/models/{{version}}", name="get_model_version", summary="A version with the gate's verdict",
         right="models:read", takes=Nothing, gives=models.ModelVersion, run=models.show,
+    ),
+    Question(
+        path=f"{_DOMAIN}/models/{{version}}/shadow", name="get_shadow_agreement",
+        summary="How far a version in shadow agrees with what decided",
+        right="models:read", takes=Nothing, gives=models.ShadowAgreement, run=models.shadow,
     ),
     Question(
         path="/audit-events", name="list_audit_events", summary="Who did what in every domain, newest first",

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from riskloom.errors import RegistryError
 from riskloom.ledger.desk import Desk
-from riskloom.lifecycle.champions import roll_back_champion
+from riskloom.lifecycle.champions import roll_back_champion, take_canary_back
 from riskloom.registry import ModelStore, Record, Verdict, read_record, read_verdict
 from riskloom.registry.store import CARD, PLOTS
 
@@ -56,6 +56,15 @@ class ModelShelf:
             MovedError: Another version is champion by now.
         """
         return roll_back_champion(desk, self._records, self._store, domain, seen=seen, reason=reason)
+
+    def take_canary_back(self, desk: Desk, domain: str, *, seen: str, reason: str) -> Record:
+        """
+        Give every subject back to the champion; audited in the desk's transaction.
+
+        Raises:
+            MovedError: Another version is canary by now, or none.
+        """
+        return take_canary_back(desk, self._records, domain, seen=seen, reason=reason)
 
     def versions(self, domain: str) -> Sequence[str]:
         """All versions, the newest first."""

@@ -42,6 +42,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant("/models/{domain}/{version}/plots/{name}", "GET", models.plot, _EVERY_ROLE),
     Grant("/rules", "GET", rules.index, _EVERY_ROLE),
     Grant("/models/{domain}/rollback", "POST", models.roll_back, _RULE_WORK),
+    Grant("/models/{domain}/canary/take-back", "POST", models.take_canary_back, _RULE_WORK),
     Grant("/rules/{domain}", "POST", rule_steps.keep_files, _RULE_WORK),
     Grant("/rules/{domain}/{rule_id}", "GET", rules.show, _EVERY_ROLE),
     Grant("/rules/{domain}/{rule_id}/trial", "GET", rule_steps.trial, _EVERY_ROLE),

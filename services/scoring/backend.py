@@ -19,6 +19,7 @@ from riskloom.reading.reader import open_reader
 from riskloom.registry import (
     LoadedModel,
     ModelStore,
+    Record,
     champions_plan,
     load_model,
     load_public_key,
@@ -71,9 +72,9 @@ class SignedBackend:
         """What changes when the domain's record or one of its plans is replaced."""
         return stamp_of(self._registry / f"{domain}.json"), plans_stamp(self._registry, domain)
 
-    def champion(self, domain: str) -> str | None:
-        """The champion's version by the record."""
-        return read_record(self._registry, domain).champion
+    def record(self, domain: str) -> Record:
+        """Who is champion, canary and in shadow."""
+        return read_record(self._registry, domain)
 
     def load(self, domain: str, version: str) -> LoadedModel:
         """Check the signature and every file's hash, then open the model."""
@@ -121,7 +122,7 @@ class SignedBackend:
             return None
         found, version = (
             read_publication(self._rules, domain, load_public_key(self._models.keys)),
-            self.champion(domain),
+            self.record(domain).champion,
         )
         if version is None:  # nothing is decided without one
             return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import structlog
@@ -13,12 +14,13 @@ import structlog
 from riskloom.catalog import Domain
 from riskloom.errors import NotBootstrappedError, PlanError, RiskloomError, SignatureError
 from riskloom.features import ReadPlan
+from services.scoring.beside import Beside, ServedCanary, put_beside, served_canary
 from services.scoring.ports import Backend, Model, View
 
 #: How soon a champion that would not load is tried again.
 RETRY_SECONDS = 10.0
 
-#: Why the model in service is not the record's champion, or does not read by the plan that it should.
+#: Why a model is not in service that the record names, or does not read by the plan that it should.
 Trouble = Literal[
     "loading",
     "no_champion",
@@ -26,6 +28,7 @@ Trouble = Literal[
     "plan_missing",
     "plan_wrong",
     "features_unknown",
+    "features_unread",
     "windows_empty",
     "load_failed",
     "record_unreadable",
@@ -52,11 +55,43 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What holds for one domain: the model in service, the champion of the record, and why the two differ."""
+    """
+    What holds for one domain: the model in service, the champion of the record, and why the two differ.
+
+    It is replaced whole: whoever took one decides by it to the end.
+    """
 
     serving: Champion | None = None
     champion: str | None = None
     trouble: Trouble | None = "loading"
+    canary: ServedCanary | None = None
+    shadow: Beside | None = None
+
+    def model_for(self, event: Mapping[str, Any], *, entity: str, subject: str) -> Champion | None:
+        """
+        Who decides an event; None where nobody can.
+
+        A person stays with one model. Where the event names no entity there is nobody to stay: its subject's key
+        chooses, so that a canary sees its share of such events too, and the same event again meets the same model.
+
+        Args:
+            event: Values by column.
+            entity: The column that names whom the subject belongs to.
+            subject: The column of the subject's key.
+        """
+        canary = self.canary
+        if canary is None:
+            return self.serving
+        named = event.get(entity)
+        return canary.beside.model if canary.takes(str(event[subject] if named is None else named)) else self.serving
+
+    @property
+    def besides(self) -> Iterator[tuple[str, Beside]]:
+        """The versions beside the champion, with their part."""
+        if self.canary is not None:
+            yield "canary", self.canary.beside
+        if self.shadow is not None:
+            yield "shadow", self.shadow
 
 
 class Champions:
@@ -121,13 +156,34 @@ class Champions:
         elif after.serving is not before.serving:
             plan = after.serving.plan.digest if after.serving else None
             _log.info("champion_in_service", domain=domain, version=version, plan=plan)
+        self._tell(domain, before, after)
+
+    def _tell(self, domain: str, before: Post, after: Post) -> None:
+        """Say what became of the versions beside the champion, and try again those that were refused."""
+        known = dict(before.besides)
+        for part, beside in after.besides:
+            if beside.trouble not in {None, "no_champion"}:
+                self._retry_at[domain] = self._clock() + RETRY_SECONDS
+                self._on_failure(domain)
+                _log.error("beside_refused", domain=domain, part=part, version=beside.version, why=beside.trouble)
+            elif known.get(part) != beside:
+                _log.info("beside_in_service", domain=domain, part=part, version=beside.version)
 
     def _look(self, domain: str, before: Post) -> Post:
         try:
-            version = self._backend.champion(domain)
+            record = self._backend.record(domain)
         except (RiskloomError, OSError):
             _log.exception("record_unreadable", domain=domain)
             return replace(before, trouble="record_unreadable")
+        after = self._look_at_champion(domain, record.champion, before)
+        beside = partial(put_beside, serving=after.serving, open_model=partial(self._open, domain, "features_unread"))
+        return replace(
+            after,
+            canary=served_canary(record.canary, before.canary, beside),
+            shadow=None if record.shadow is None else beside(record.shadow, before.shadow),
+        )
+
+    def _look_at_champion(self, domain: str, version: str | None, before: Post) -> Post:
         if version is None:
             return Post(trouble="no_champion")
         plan = self._read_plan(domain, version)
@@ -136,7 +192,7 @@ class Champions:
         serving = before.serving
         if serving is not None and (serving.version, serving.plan.digest) == (version, plan.digest):
             return Post(serving, version, None)
-        opened = self._open(domain, version, plan)
+        opened = self._open(domain, "features_unknown", version, plan)
         if isinstance(opened, Champion):
             return Post(opened, version, None)
         return replace(before, champion=version, trouble=opened)
@@ -151,7 +207,8 @@ class Champions:
             _log.exception("plan_wrong", domain=domain, version=version)
             return "plan_wrong"
 
-    def _open(self, domain: str, version: str, plan: ReadPlan) -> Champion | Trouble:
+    def _open(self, domain: str, lacking: Trouble, version: str, plan: ReadPlan) -> Champion | Trouble:
+        """Open a version whose features are read by a plan; ``lacking`` says that the plan does not give them all."""
         try:
             model = self._backend.load(domain, version)
             names = model.manifest.feature_names
@@ -164,8 +221,8 @@ class Champions:
             return "load_failed"
         wanted = set(names) - set(self._domains[domain].request_features)
         if unknown := wanted - plan.given:
-            _log.error("features_unknown", domain=domain, version=version, features=sorted(unknown))
-            return "features_unknown"
+            _log.error(lacking, domain=domain, version=version, features=sorted(unknown))
+            return lacking
         used = tuple(view for view in plan.reads.views if wanted & view.features.keys())
         return Champion(version, model, plan, names, used, plan.given)
 

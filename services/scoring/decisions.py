@@ -26,6 +26,7 @@ from services.scoring.judging import RuleHit, Shadow, rules_hit, shadow_of
 from services.scoring.ports import Backend, Matrix
 from services.scoring.rules import RulesInService
 from services.scoring.schema import STAMPED
+from services.scoring.shadowing import Shadows
 from services.web.problems import RefusalError
 
 REASONS = 5
@@ -120,6 +121,7 @@ class Decider:
         ticks: Seconds that only go forward, for latency.
         new_id: A name for a decision, never the same twice.
         observe: Is told how many seconds each stage of a decision took.
+        shadows: Score what was decided.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class Decider:
         ticks: Callable[[], float],
         new_id: Callable[[], str],
         observe: Callable[[Stage, float], None],
+        shadows: Shadows,
     ) -> None:
         self._domain = domain
         self._policy = CostPolicy(domain)
@@ -151,6 +154,7 @@ class Decider:
         self._ticks = ticks
         self._new_id = new_id
         self._observe = observe
+        self._shadows = shadows
 
     async def decide(self, event: Mapping[str, Any]) -> Decision:
         """
@@ -163,8 +167,8 @@ class Decider:
             RefusalError: There is no model, or the decision could not be kept.
         """
         started = self._ticks()
-        champion = self._champion()
         event = self._pseudonyms.replace(event)  # before anything is computed, kept or answered
+        champion = self._champion(event)
         event |= self._domain.event_table.joined_values(event)
         reading = await self._features.decide(event, champion.views, now=self._clock())
         looked_up = self._ticks()
@@ -179,14 +183,18 @@ class Decider:
         self._observe("model", modelled - looked_up)
         self._observe("rules", judged - modelled)
         self._observe("ledger", self._ticks() - judged)
+        if is_trusted:
+            self._shadows.offer(self._domain.name, decision, scored.values, self._staked(event), ruled.judgement)
         return decision
 
-    def _champion(self) -> Champion:
-        post = self._champions[self._domain.name]
-        if post.serving is None:
+    def _champion(self, event: Mapping[str, Any]) -> Champion:
+        """The model that decides this event; taken once, so that all of the decision is its own."""
+        post, subject = self._champions[self._domain.name], self._domain.subject
+        chosen = post.model_for(event, entity=subject.group, subject=subject.key)
+        if chosen is None:
             message = f"No model of {self._domain.name} is in service: {post.trouble}."
             raise RefusalError("model_missing", message, headers=_RETRY)
-        return post.serving
+        return chosen
 
     def _score(self, event: Mapping[str, Any], reading: Reading, champion: Champion) -> Scored:
         # Each view's features are there, NaN where unknown, so that what is computed from them is unknown as well.

@@ -124,6 +124,14 @@ class Metrics:
                 registry=self._registry,
             )
         )
+        self.shadow_decisions = Labelled(
+            Counter(
+                "riskloom_shadow_decisions",
+                "Decisions for the model in shadow, by domain and what became of them: scored, failed or dropped.",
+                ["domain", "status"],
+                registry=self._registry,
+            )
+        )
         self.rule_hits = Labelled(
             Counter(
                 "riskloom_rule_hits",
@@ -171,6 +179,11 @@ class _States(Collector):
         current = GaugeMetricFamily(
             "riskloom_model_is_champion", "1 while the model in service is the record's champion.", labels=["domain"]
         )
+        beside = GaugeMetricFamily(
+            "riskloom_model_beside_up",
+            "1 while a version that the record names beside the champion is in service, by domain, part and version.",
+            labels=["domain", "part", "version"],
+        )
         store = GaugeMetricFamily(
             "riskloom_feature_store_up", "1 while the online feature store answers.", labels=["domain"]
         )
@@ -178,5 +191,11 @@ class _States(Collector):
             if status.serving is not None:
                 info.add_metric([status.domain, status.serving], 1)
             current.add_metric([status.domain], float(status.serving is not None and status.problem is None))
+            for part, version, problem in (
+                ("canary", status.canary, status.canary_problem),
+                ("shadow", status.shadow, status.shadow_problem),
+            ):
+                if version is not None:
+                    beside.add_metric([status.domain, part, version], float(problem is None))
             store.add_metric([status.domain], float(status.is_store_reachable))
-        return [info, current, store]
+        return [info, current, beside, store]

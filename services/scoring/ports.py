@@ -13,6 +13,7 @@ from riskloom.features import ReadPlan
 from riskloom.intake import Door
 from riskloom.lifecycle.active import ActiveRules, Mark
 from riskloom.lifecycle.floods import FloodRequest
+from riskloom.registry import Record
 
 Matrix = NDArray[np.float64]
 Status = Literal["fresh", "stale", "missing"]
@@ -128,8 +129,8 @@ class Backend(Protocol):
         """Something that changes when the champion may have changed."""
         ...
 
-    def champion(self, domain: str) -> str | None:
-        """The champion's version, or None where there is none; raises RiskloomError where the record is no record."""
+    def record(self, domain: str) -> Record:
+        """Who is champion, canary and in shadow; raises RiskloomError where the record is no record."""
         ...
 
     def load(self, domain: str, version: str) -> Model:

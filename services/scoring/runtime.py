@@ -22,6 +22,7 @@ from services.scoring.features import GuardedFeatures
 from services.scoring.metrics import Metrics
 from services.scoring.ports import Backend
 from services.scoring.rules import RulesInService
+from services.scoring.shadowing import Shadows
 from services.scoring.status import DomainStatus, Readiness, domain_status, readiness
 from services.web.gate import Gate
 from services.web.logs import where_raised
@@ -39,6 +40,7 @@ class Runtime:
         domains: The declared domains by name.
         backend: Where models, features and rules come from.
         decisions: The folder decisions are kept in.
+        shadows: The folder for what models in shadow say of them.
         keys: The file with the API keys.
         release_secret: Reads the secret of the draw of releases; called once, when the service begins to run.
         pseudonym_key: Reads the key of the pseudonyms, likewise.
@@ -53,6 +55,7 @@ class Runtime:
         backend: Backend,
         *,
         decisions: Path,
+        shadows: Path,
         keys: Path,
         release_secret: Callable[[], bytes],
         pseudonym_key: Callable[[], bytes],
@@ -74,6 +77,7 @@ class Runtime:
             prepare=self._prepare,
             on_failure=lambda name: self.metrics.load_failures.labels(name).inc(),
         )
+        self._shadows = Shadows(domains, self._champions, Outbox(shadows), self.metrics)
         self.deciders: dict[str, Decider] = {}
         self.doors = {name: GuardedDoor(name, backend, ticks=ticks) for name in domains}
         self._backend = backend
@@ -122,7 +126,8 @@ class Runtime:
         self.gate.refresh()
         background = asyncio.create_task(self._stay_current())
         try:
-            yield
+            async with self._shadows.running():
+                yield
         finally:
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
@@ -146,6 +151,7 @@ class Runtime:
             ticks=self.ticks,
             new_id=self._new_id,
             observe=lambda stage, seconds: self.metrics.stages.labels(domain.name, stage).observe(seconds),
+            shadows=self._shadows,
         )
 
     async def _prepare(self, domain: str, plan: ReadPlan) -> None:

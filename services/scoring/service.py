@@ -60,6 +60,7 @@ def build_app(settings: Settings) -> Starlette:
         domains,
         backend,
         decisions=settings.decisions,
+        shadows=settings.shadows,
         keys=settings.api_keys,
         release_secret=lambda: ensure_key(settings.release_secret, purpose="releases"),
         pseudonym_key=lambda: ensure_pseudonym_key(settings.keys),

@@ -22,6 +22,11 @@ class DomainStatus(BaseModel):
     serving: str | None = Field(description="Version of the model in service.")
     champion: str | None = Field(description="Version that should be in service.")
     problem: Trouble | None = Field(description="Why the two differ.")
+    canary: str | None = Field(description="Version that should decide a share of subjects.")
+    canary_share: float | None
+    canary_problem: Trouble | None = Field(description="Why it does not, and the champion decides them all.")
+    shadow: str | None = Field(description="Version that should score beside the champion.")
+    shadow_problem: Trouble | None = Field(description="Why it does not; no decision is another one for it.")
     is_store_reachable: bool
     rules: str | None = Field(description="Version of the rules in service; null where none were published.")
     rules_problem: RulesTrouble | None = Field(description="Why they are not those that were published.")
@@ -40,11 +45,13 @@ class Readiness(BaseModel):
 def domain_status(domain: str, post: Post, rules: RulesPost, *, is_store_reachable: bool) -> DomainStatus:
     """Say what holds for one domain."""
     problem = None if post.trouble == "no_champion" else post.trouble
+    canary, shadow = post.canary, post.shadow
     if post.serving is None:
         state: State = "no_champion" if problem is None else "not_ready"
     else:
         is_store_needed = bool(post.serving.views)
-        is_whole = problem is None and rules.trouble is None and (is_store_reachable or not is_store_needed)
+        troubles = (problem, rules.trouble, canary.beside.trouble if canary else None)
+        is_whole = troubles == (None, None, None) and (is_store_reachable or not is_store_needed)
         state = "ready" if is_whole else "degraded"
     return DomainStatus(
         domain=domain,
@@ -52,6 +59,11 @@ def domain_status(domain: str, post: Post, rules: RulesPost, *, is_store_reachab
         serving=post.serving.version if post.serving else None,
         champion=post.champion,
         problem=problem,
+        canary=canary.beside.version if canary else None,
+        canary_share=canary.share if canary else None,
+        canary_problem=canary.beside.trouble if canary else None,
+        shadow=shadow.version if shadow else None,
+        shadow_problem=shadow.trouble if shadow else None,
         is_store_reachable=is_store_reachable,
         rules=rules.serving.version if rules.serving else None,
         rules_problem=rules.trouble,

@@ -11,6 +11,7 @@ from riskloom.ledger.database import reading
 from riskloom.ledger.verification import verify_audit
 from riskloom.lifecycle.publication import read_publication
 from riskloom.registry import ModelStore, challenge, load_public_key, promote, save_model
+from riskloom.registry.beside import start_canary
 from riskloom.rules import load_lists
 from services.api.openapi import openapi_document
 from services.api.routes import OPERATIONS
@@ -166,6 +167,14 @@ def look_around(world: World) -> None:
     promote(records, store, MODEL_DOMAIN, "2", compile_plan=planned, by="mila", why="newer", at=NOW, force=True)
     back = world.ask("roll_back_champion", {"reason": "too many"}, saw=3, domain=MODEL_DOMAIN, by="models").json()
     assert (back["champion"], back["history"][-1]["by"]) == ("1", "key:models")
+    said: Any = {"by": "mila", "why": "to see how it does", "at": NOW}
+    start_canary(records, store, MODEL_DOMAIN, "2", share=0.05, key=b"k", force=True, **said)
+    shown = world.ask("get_models", domain=MODEL_DOMAIN, by="models").json()
+    assert (shown["canary"], shown["history"][-1]["share"]) == ({"version": "2", "share": 0.05}, 0.05)
+    ended = world.ask("end_canary", {"reason": "too many"}, saw=5, domain=MODEL_DOMAIN, by="models").json()
+    assert (ended["champion"], ended["canary"], ended["history"][-1]["what"]) == ("1", None, "end_canary")
+    agreed = world.ask("get_shadow_agreement", domain=MODEL_DOMAIN, by="models", version="2").json()
+    assert (agreed["version"], agreed["decisions"], agreed["mean_difference"], agreed["pairs"]) == ("2", 0, None, [])
     events = world.ask("list_audit_events").json()["items"]
     assert {event["actor"] for event in events} >= {"key:ann", "key:bob"}
 

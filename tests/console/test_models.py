@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from riskloom.ledger.database import reading
-from riskloom.ledger.schema import AuditEvent
+from riskloom.ledger.database import reading, writing
+from riskloom.ledger.schema import AuditEvent, ShadowScore
 from riskloom.registry import ModelStore, ModelVersion, challenge, promote, read_record, save_model
+from riskloom.registry.beside import start_canary, start_shadow
 from tests.console.world import NOW, World, forms, send
 from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model, planned
 
@@ -86,6 +87,16 @@ def test_a_champion_is_rolled_back_with_a_reason(world: World, saved: ModelVersi
     assert [(event.actor, event.object_id) for event in events] == [("eve", DOMAIN)]
 
 
+def keep_shadow(world: World, number: int, would_be: str) -> None:
+    """Keep what version 2 said of a decision that let its subject go."""
+    score = ShadowScore(
+        domain=DOMAIN, version="2", decided_at=NOW, decision_id=f"d-{number}", model_version="1", score=0.25,
+        shadow_score=0.5, outcome="approve", would_be=would_be,
+    )  # fmt: skip
+    with writing(world.engine) as session:
+        session.add(score)
+
+
 def test_without_an_earlier_champion_nothing_is_rolled_back(world: World, saved: ModelVersion) -> None:
     """It says so, and the audit chain has no step that was not taken."""
     with world.visitor("lea") as client:
@@ -96,3 +107,37 @@ def test_without_an_earlier_champion_nothing_is_rolled_back(world: World, saved:
         assert "no earlier champion" in answer.text
     with reading(world.engine) as session:
         assert session.scalars(select(AuditEvent).where(AuditEvent.action == "model.rolled_back")).all() == []
+
+
+def test_a_canary_is_taken_back_with_a_reason(world: World, saved: ModelVersion) -> None:
+    """It is shown with its share; taken back once, by who may, and kept in the record and in the audit chain."""
+    store, records = ModelStore(world.home / "bentoml", world.home / "keys"), world.home / "registry"
+    start_canary(
+        records, store, DOMAIN, "2", share=0.05, key=b"k", by="mila", why="to see how it does", at=NOW, force=True
+    )
+    path = f"/models/{DOMAIN}/canary/take-back"
+    with world.visitor("eve") as client, world.visitor("ana") as ana:
+        text = re.sub(r"\s+", " ", ana.get("/models").text)
+        assert "decides 5 % of subjects" in text
+        assert "<strong>mila</strong> canary 2 at 5 %" in text
+        assert "canary, 5 %" in ana.get(f"/models/{DOMAIN}/2").text
+        assert path not in text
+        fields = forms(client.get("/models").text)[path]
+        missing = send(client, "POST", path, {**fields, "reason": " "})
+        assert (missing.status_code, "Say why" in missing.text) == (422, True)
+        sent = {**fields, "reason": "it blocks half of the customers"}
+        assert [send(client, "POST", path, sent).status_code for _ in range(2)] == [303, 409]
+        record = read_record(records, DOMAIN)
+        assert (record.champion, record.canary, record.history[-1].by) == (saved.version, None, "eve")
+        start_shadow(records, store, DOMAIN, "2", by="mila", why="it learns", at=NOW)
+        assert "In shadow" in ana.get("/models").text
+        for number, would_be in enumerate(("approve", "approve", "review", "approve")):
+            keep_shadow(world, number, would_be)
+        shown = re.sub(r"\s+", " ", ana.get(f"/models/{DOMAIN}/2").text)
+        assert "4 decisions" in shown
+        assert '1 <span class="quiet">(25.0%)' in shown
+        assert "approve would be review: 1" in shown
+        assert "+0.2500" in shown
+    with reading(world.engine) as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "model.canary_taken_back")).all()
+    assert [(event.actor, event.object_id) for event in events] == [("eve", DOMAIN)]

@@ -8,7 +8,7 @@ import pytest
 
 from riskloom.errors import CatalogError
 from riskloom.lifecycle.active import ActiveRules, Judgement, why
-from riskloom.lifecycle.assignment import is_reached, key_of_rule
+from riskloom.lifecycle.assignment import is_in_share, is_reached, key_of_canary, key_of_rule
 from riskloom.lifecycle.publication import Publication, PublishedMember, PublishedRule
 from riskloom.rules import Facts, Schema
 from tests.lifecycle.world import DOMAIN, NOW, SCHEMA, source
@@ -36,6 +36,18 @@ def judge(*rules: PublishedRule, entity: str | None = OUTSIDE, stopped: Any = ()
 def versions(judgement: Judgement) -> tuple[list[int], list[int]]:
     """Of those that hit: with effect, and in shadow."""
     return tuple([hit.active.published.version for hit in hits] for hits in (judgement.hits, judgement.shadow))  # type: ignore[return-value]
+
+
+def test_a_canary_s_share_is_of_the_same_hash() -> None:
+    """A share is what it says, who is in stays in as it grows, 1 is everybody; each version has an order of its own."""
+    entities, key = [f"e-{number}" for number in range(20_000)], key_of_canary(b"k" * 32, DOMAIN, "7")
+    inside = {share: {name for name in entities if is_in_share(name, share, key)} for share in (0.001, 0.05, 0.5, 1.0)}
+    for share, names in inside.items():
+        assert len(names) / len(entities) == pytest.approx(share, abs=0.01)
+    assert inside[0.001] < inside[0.05] < inside[0.5] < inside[1.0] == set(entities)
+    assert inside[0.05] == {name for name in entities if is_reached(name, 5, key)}
+    other = key_of_canary(b"k" * 32, DOMAIN, "8")
+    assert sum(is_in_share(name, 0.5, other) for name in inside[0.5]) / len(inside[0.5]) == pytest.approx(0.5, abs=0.03)
 
 
 def test_who_is_reached_stays_reached() -> None:

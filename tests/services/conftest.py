@@ -96,6 +96,7 @@ def in_process(
         DOMAINS,
         backend or real_backend(world),
         decisions=world.settings.decisions,
+        shadows=world.settings.shadows,
         keys=world.settings.api_keys,
         release_secret=lambda: RELEASE_SECRET,
         pseudonym_key=lambda: PSEUDONYM_KEY,
