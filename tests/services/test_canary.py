@@ -155,7 +155,7 @@ def test_a_version_is_opened_once_for_each_plan(champion: Champion, canary: Cham
     assert fits == Beside("2", canary, None)
     assert beside(canary, fits) == fits
     assert opened == [("2", "1")]
-    beside(canary, fits, replace(champion, plan=planned(champion.plan.domain, "3", ())))
+    beside(canary, fits, replace(champion, plan=planned(champion.plan.domain, "3", ("count_7d",))))
     assert opened == [("2", "1"), ("2", "3")]
     assert beside("load_failed") == Beside("2", None, "load_failed")
     assert beside(canary, serving=None) == Beside("2", None, "no_champion")
@@ -164,7 +164,14 @@ def test_a_version_is_opened_once_for_each_plan(champion: Champion, canary: Cham
 @pytest.fixture
 def champion(domain: Domain) -> Champion:
     """Takes one of the two features that are read."""
-    return Champion("1", _Model(), planned(domain.name, "1", ()), ("count_7d",), (), frozenset({"count_7d", "sum_7d"}))
+    return Champion(
+        "1",
+        _Model(),
+        planned(domain.name, "1", ("count_7d", "sum_7d")),
+        ("count_7d",),
+        (),
+        frozenset({"count_7d", "sum_7d"}),
+    )
 
 
 @pytest.fixture
