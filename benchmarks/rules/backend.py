@@ -66,8 +66,11 @@ class _Store:
     async def read(self, row: Mapping[str, str | None], *, now: datetime) -> _Row:
         return await self.decide({"account": "", **row}, now=now)
 
+    async def check(self) -> None:
+        """Memory is always there."""
+
     def close(self) -> None:
-        """Nothing to close."""
+        """There is nothing to let go of."""
 
 
 @dataclass(frozen=True)

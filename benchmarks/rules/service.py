@@ -92,7 +92,7 @@ async def _measured(domain: Domain, rounds: int, folder: Path) -> tuple[_Lane, _
 
 async def _decider(domain: Domain, backend: MemoryBackend, outbox: Outbox) -> Decider:
     """A domain's decider with everything around it as the service has it, loaded."""
-    features, numbers = GuardedFeatures(domain, backend), itertools.count()
+    features, numbers = GuardedFeatures(domain, backend, clock=lambda: _NOW), itertools.count()
     champions = Champions(
         {domain.name: domain},
         backend,

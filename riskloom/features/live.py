@@ -121,9 +121,35 @@ class LiveWindows:
             EventRefusedError, StateCorruptError, LedgerError: As ``decide``.
         """
         seen = self._engine.finish(pending, answer)
-        if not seen.is_duplicate:
-            self._entries.append(self._engine.plan, self._stream, str(event[self._event_id]), seen.stamp_us)
+        # of a duplicate too: the first time it may have been counted without anybody hearing of it
+        self._entries.append(self._engine.plan, self._stream, str(event[self._event_id]), seen.stamp_us)
         return None if seen.values is None else Counted(from_us(seen.stamp_us), seen.values)
+
+    @property
+    def history_key(self) -> bytes:
+        """Under which the store holds the marker that ``require_history`` looks at."""
+        return self._engine.history_key
+
+    @property
+    def probe_key(self) -> bytes:
+        """A key that holds nothing, to see whether the store can be written."""
+        return self._engine.probe_key
+
+    def require_history(self, marker: bytes | None) -> None:
+        """Raise NotBootstrappedError where the store has no marker of the history that was brought in."""
+        self._engine.require_history(marker)
+
+    def check(self) -> None:
+        """
+        Look whether the state could count an event now.
+
+        Raises:
+            StateUnavailableError: It cannot be read or written.
+            NotBootstrappedError: It has forgotten its history.
+        """
+        store = self._engine.store
+        self.require_history(store.marker(self.history_key))
+        store.mark(self.probe_key, b"1")
 
     @property
     def has_due(self) -> bool:
@@ -157,6 +183,7 @@ def open_live(
     clock: Callable[[], datetime],
     *,
     folds_later: bool = False,
+    patience: float | None = None,
 ) -> LiveWindows | None:
     """
     Open the live windows of a domain; None where no view is windowed.
@@ -168,6 +195,7 @@ def open_live(
         entries: Where entries are written down.
         clock: The time, timezone-aware.
         folds_later: Leave folding to ``settle``.
+        patience: Seconds that the state may take to answer; as long as its store does by default.
 
     Raises:
         NotBootstrappedError: History was not brought into the state yet.
@@ -177,9 +205,8 @@ def open_live(
 
     if not plan.views:
         return None
-    return LiveWindows(
-        domain, WindowEngine(plan, open_state(location), lambda: to_us(clock()), folds_later=folds_later), entries
-    )
+    state = open_state(location, patience=patience)
+    return LiveWindows(domain, WindowEngine(plan, state, lambda: to_us(clock()), folds_later=folds_later), entries)
 
 
 def keep_from_now(domain: Domain, location: StoreLocation, *, now: datetime) -> None:
@@ -207,15 +234,16 @@ def decided_stream(domain: Domain, plan: WindowPlan) -> str:
     return next(stream.name for stream in plan.streams if stream.table == domain.subject.event_table)
 
 
-def open_state(location: StoreLocation) -> StateStore:
-    """The store of window state."""
+def open_state(location: StoreLocation, *, patience: float | None = None) -> StateStore:
+    """The store of window state, which may take ``patience`` seconds to answer; by default its own."""
+    options = {} if patience is None else {"timeout": patience}
     if isinstance(location.windows, Path):
         from riskloom.windows.sqlite_store import SqliteStateStore  # noqa: PLC0415
 
-        return SqliteStateStore(location.windows)
+        return SqliteStateStore(location.windows, **options)
     from riskloom.windows.redis_store import RedisStateStore  # noqa: PLC0415
 
-    return RedisStateStore(location.windows)
+    return RedisStateStore(location.windows, **options)
 
 
 def to_us(instant: datetime) -> int:

@@ -27,6 +27,15 @@ class OnlineReader(Protocol):
     async def read(self, row: Mapping[str, str | None], *, now: datetime) -> OnlineRow:
         """Read all views for the entities named in ``row``; nothing is counted."""
 
+    async def check(self) -> None:
+        """
+        Look whether events could be counted and read now; connects anew where the connection is gone.
+
+        Raises:
+            StateUnavailableError, FeatureError: The store does not answer, or cannot be written.
+            NotBootstrappedError: It has forgotten what it was filled with.
+        """
+
     def close(self) -> None:
         """Let go of connections."""
 
@@ -39,9 +48,9 @@ def open_reader(location: StoreLocation, reads: Reads, live: LiveWindows | None,
         location: Where the online store is.
         reads: What is read, of a model's plan.
         live: The live windows; without them windowed views too are read as of the last build.
-        patience: Seconds that Redis may take for a reading.
+        patience: Seconds that the store may take for a reading.
     """
     lookup = Lookup(reads, is_live=live is not None)
     if isinstance(location.online, Path):
-        return SqliteReader(location.online, lookup, live)
+        return SqliteReader(location.online, lookup, live, patience=patience)
     return RedisReader(location.online, lookup, live, patience=patience)

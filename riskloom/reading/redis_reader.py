@@ -84,6 +84,26 @@ class RedisReader:
         windowed = {} if self._live is None else await asyncio.to_thread(self._live.read, row)
         return self._lookup.row(row, now, windowed, await self._request(self._lookup.commands(row)))
 
+    async def check(self) -> None:
+        """
+        Connect anew where the connection is gone, and ask in one round trip what a decision asks: to read and to write.
+
+        Raises:
+            StateUnavailableError: Redis is not there, or takes no writes.
+            NotBootstrappedError: It started afresh, and has forgotten what it was filled with.
+        """
+        if self._pipe is None or not self._pipe.is_open:
+            await self.connect()
+        live, commands = self._live, list[Command]([(b"PING",)])
+        if live is not None:
+            commands = [(b"GET", live.history_key), (b"SET", live.probe_key, b"1")]
+        replies = await self._request(commands)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise StateUnavailableError("the online store does not take writes") from reply
+        if live is not None:
+            live.require_history(replies[0])
+
     def close(self) -> None:
         """Let go of the connection."""
         if self._pipe is not None:

@@ -27,10 +27,11 @@ class SqliteReader:
         path: Feast's online store.
         lookup: What is read.
         live: The live windows, where the domain declares some; they are opened in the thread.
+        patience: Seconds that a reading waits for another process to let go of the file.
     """
 
-    def __init__(self, path: Path, lookup: Lookup, live: LiveWindows | None) -> None:
-        self._path, self._lookup, self._live = path, lookup, live
+    def __init__(self, path: Path, lookup: Lookup, live: LiveWindows | None, *, patience: float) -> None:
+        self._path, self._lookup, self._live, self._patience = path, lookup, live, patience
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="online-sqlite")
         self._connection: sqlite3.Connection | None = None
 
@@ -59,6 +60,17 @@ class SqliteReader:
         """Read all views for the entities named in ``row``; nothing is counted; raises as ``decide`` does."""
         return await self._run(lambda: self._read(row, now))
 
+    async def check(self) -> None:
+        """
+        Look whether the files can be read and the state be written.
+
+        Raises:
+            FeatureError: Feast's online store cannot be read.
+            StateUnavailableError: Somebody else holds the state's lock.
+            NotBootstrappedError: The state has forgotten what it was filled with.
+        """
+        await self._run(self._check)
+
     def close(self) -> None:
         """Let the thread go."""
         self._thread.submit(self._shut)
@@ -68,10 +80,17 @@ class SqliteReader:
         return await asyncio.get_running_loop().run_in_executor(self._thread, question)
 
     def _open(self) -> None:
+        self._shut()
+        address = f"file:{self._path}?mode=ro"
         try:
-            self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
+            self._connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=self._patience)
         except sqlite3.Error as error:
             raise FeatureError(f"{self._path}: cannot be opened: {error}") from error
+
+    def _check(self) -> None:
+        self._found({})
+        if self._live is not None:
+            self._live.check()
 
     def _shut(self) -> None:
         if self._connection is not None:

@@ -116,8 +116,8 @@ class WindowEngine:
         layouts = {key: entity.layout for key, entity in self._entities.items()}
         self._coders = {stream.name: EventCoder(stream, tag, layouts) for tag, stream in enumerate(plan.streams)}
         self._event_keys = {stream.name: event_prefix(plan, stream.name) for stream in plan.streams}
-        if bootstrapped_to(plan, store) is None:
-            raise NotBootstrappedError(f"{plan.domain}: the window state holds no history yet; run the backfill first")
+        self.history_key, self.probe_key = history_key(plan), state_prefix(plan) + b"probe"
+        self.require_history(store.marker(self.history_key))
 
     def observe(
         self,
@@ -227,6 +227,18 @@ class WindowEngine:
                 self.settle()
         return Observation(answer.stamp_us, is_duplicate, computed)
 
+    def require_history(self, marker: bytes | None) -> None:
+        """
+        Look at the marker of the history that was brought in; a store that was emptied has none.
+
+        Raises:
+            NotBootstrappedError: It is not there.
+        """
+        if marker is None:
+            raise NotBootstrappedError(
+                f"{self.plan.domain}: the window state holds no history yet; run the backfill first"
+            )
+
     def check(self, stream: str, event: Mapping[str, object]) -> None:
         """
         Look whether an event can be counted, without asking the store; when it happened is not looked at.
@@ -317,15 +329,20 @@ class WindowEngine:
         return computed
 
 
+def history_key(plan: WindowPlan) -> bytes:
+    """Where a plan's state says up to when history was brought in."""
+    return state_prefix(plan) + b"as_of"
+
+
 def bootstrapped_to(plan: WindowPlan, store: StateStore) -> int | None:
     """The instant up to which history was brought into a plan's state; None where that was not done yet."""
-    marker = store.marker(state_prefix(plan) + b"as_of")
+    marker = store.marker(history_key(plan))
     return None if marker is None else int(marker)
 
 
 def mark_bootstrapped(plan: WindowPlan, store: StateStore, as_of_us: int) -> None:
     """Say that the state holds everything observed before an instant; with no history, that there was none."""
-    store.mark(state_prefix(plan) + b"as_of", b"%d" % as_of_us)
+    store.mark(history_key(plan), b"%d" % as_of_us)
 
 
 def _check_times(stream: str, now_us: int, effective_us: int) -> None:

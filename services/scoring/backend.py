@@ -86,9 +86,16 @@ class SignedBackend:
 
     def open_store(self, domain: str, plan: ReadPlan) -> OnlineStore:
         """What reads Feast's online store and the live windows, where the plan has some."""
-        reads, entries = plan.reads, self._entries
-        live = open_live(self._domains[domain], reads.windows, self._store, entries, self._clock, folds_later=True)
-        return open_reader(self._store, reads, live, patience=READ_SECONDS)
+        live = open_live(
+            self._domains[domain],
+            plan.reads.windows,
+            self._store,
+            self._entries,
+            self._clock,
+            folds_later=True,
+            patience=READ_SECONDS,
+        )
+        return open_reader(self._store, plan.reads, live, patience=READ_SECONDS)
 
     def events_stamp(self, domain: str) -> object:
         """What changes when the champion may read by another plan."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from services.scoring.ports import OnlineRow, OnlineStore
+from services.scoring.ports import OnlineStore
+
+T = TypeVar("T")
 
 
 class KeptStore:
@@ -23,7 +26,7 @@ class KeptStore:
         self._under_way = 0
         self._is_retired = False
 
-    async def ask(self, question: Callable[[OnlineStore], Awaitable[OnlineRow]]) -> OnlineRow:
+    async def ask(self, question: Callable[[OnlineStore], Awaitable[T]]) -> T:
         """Ask; raises whatever the store's client raises."""
         self._under_way += 1
         try:

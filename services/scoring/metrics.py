@@ -158,6 +158,10 @@ class Metrics:
         )
         self._registry.register(_States(status))
 
+    def register(self, collector: Collector) -> None:
+        """Show another part's figures as well."""
+        self._registry.register(collector)
+
     def response(self) -> Response:
         """All of it as Prometheus reads it."""
         return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -117,6 +117,10 @@ class OnlineStore(Protocol):
         """Read every view's values for the entities that the row's join keys name."""
         ...
 
+    async def check(self) -> None:
+        """Raise where an event could not be counted or read now; connects anew where the connection is gone."""
+        ...
+
     def close(self) -> None:
         """Let go of connections."""
         ...

@@ -24,6 +24,7 @@ from services.scoring.ports import Backend
 from services.scoring.rules import RulesInService
 from services.scoring.shadowing import Shadows
 from services.scoring.status import DomainStatus, Readiness, domain_status, readiness
+from services.scoring.store_metrics import StoreStates
 from services.web.gate import Gate
 from services.web.logs import where_raised
 
@@ -69,7 +70,8 @@ class Runtime:
         self.metrics = Metrics(self.statuses)
         self._clock = clock
         self._outbox = Outbox(decisions)
-        self._features = {name: GuardedFeatures(domain, backend) for name, domain in domains.items()}
+        self._features = {name: GuardedFeatures(domain, backend, clock=clock) for name, domain in domains.items()}
+        self.metrics.register(StoreStates(self._features))
         self._champions = Champions(
             domains,
             backend,
@@ -96,7 +98,7 @@ class Runtime:
     def statuses(self) -> list[DomainStatus]:
         """What holds for each domain now."""
         return [
-            domain_status(name, self._champions[name], self._rules[name], is_store_reachable=features.is_reachable)
+            domain_status(name, self._champions[name], self._rules[name], features)
             for name, features in self._features.items()
         ]
 
@@ -177,4 +179,4 @@ class Runtime:
         for name, features in self._features.items():
             serving = self._champions[name].serving
             if serving is not None and serving.views:
-                await features.probe(self._clock())
+                await features.probe()

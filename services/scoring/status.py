@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.scoring.breaker import BreakerState
 from services.scoring.champions import Post, Trouble
+from services.scoring.features import GuardedFeatures
 from services.scoring.rules import RulesPost, RulesTrouble
 
 State = Literal["ready", "degraded", "not_ready", "no_champion"]
@@ -27,7 +29,9 @@ class DomainStatus(BaseModel):
     canary_problem: Trouble | None = Field(description="Why it does not, and the champion decides them all.")
     shadow: str | None = Field(description="Version that should score beside the champion.")
     shadow_problem: Trouble | None = Field(description="Why it does not; no decision is another one for it.")
-    is_store_reachable: bool
+    is_store_reachable: bool = Field(description="Whether decisions ask the feature store; they are safe ones if not.")
+    breaker: BreakerState = Field(description="Of the feature store: closed while it is asked.")
+    missed_events: int = Field(description="Decided while the store was away, and still to be counted by windows.")
     rules: str | None = Field(description="Version of the rules in service; null where none were published.")
     rules_problem: RulesTrouble | None = Field(description="Why they are not those that were published.")
 
@@ -42,7 +46,7 @@ class Readiness(BaseModel):
     domains: dict[str, DomainStatus]
 
 
-def domain_status(domain: str, post: Post, rules: RulesPost, *, is_store_reachable: bool) -> DomainStatus:
+def domain_status(domain: str, post: Post, rules: RulesPost, features: GuardedFeatures) -> DomainStatus:
     """Say what holds for one domain."""
     problem = None if post.trouble == "no_champion" else post.trouble
     canary, shadow = post.canary, post.shadow
@@ -51,7 +55,7 @@ def domain_status(domain: str, post: Post, rules: RulesPost, *, is_store_reachab
     else:
         is_store_needed = bool(post.serving.views)
         troubles = (problem, rules.trouble, canary.beside.trouble if canary else None)
-        is_whole = troubles == (None, None, None) and (is_store_reachable or not is_store_needed)
+        is_whole = troubles == (None, None, None) and (features.is_reachable or not is_store_needed)
         state = "ready" if is_whole else "degraded"
     return DomainStatus(
         domain=domain,
@@ -64,7 +68,9 @@ def domain_status(domain: str, post: Post, rules: RulesPost, *, is_store_reachab
         canary_problem=canary.beside.trouble if canary else None,
         shadow=shadow.version if shadow else None,
         shadow_problem=shadow.trouble if shadow else None,
-        is_store_reachable=is_store_reachable,
+        is_store_reachable=features.is_reachable,
+        breaker=features.breaker.state,
+        missed_events=len(features.missed),
         rules=rules.serving.version if rules.serving else None,
         rules_problem=rules.trouble,
     )

@@ -20,13 +20,14 @@ from starlette.testclient import TestClient
 from riskloom.catalog import Domain, load_catalog
 from riskloom.registry import ModelStore
 from riskloom.settings import PROJECT_ROOT, Settings, environment
+from riskloom.wiring import store_location
 from services.scoring.app import Direct, create_app
 from services.scoring.backend import SignedBackend
 from services.scoring.ports import Backend
 from services.scoring.runtime import Runtime
 from services.scoring.schema import example
 from tests.conftest import free_port, wait_for_port
-from tests.services.world import PSEUDONYM_KEY, RELEASE_SECRET, build_home, standard_keys, store_location
+from tests.services.world import PSEUDONYM_KEY, RELEASE_SECRET, build_home, standard_keys
 
 DOMAINS = load_catalog()
 

@@ -13,6 +13,7 @@ from riskloom.features import PlanCompiler, ReadPlan
 from riskloom.lifecycle.assignment import is_in_share
 from riskloom.registry import ModelStore, promote, rollback
 from riskloom.registry.beside import end_canary, start_canary
+from riskloom.wiring import store_location
 from services.scoring.beside import Beside, ServedCanary, put_beside
 from services.scoring.champions import Champion, Post
 from services.scoring.ports import Model
@@ -20,7 +21,7 @@ from tests.registry.models import planned
 from tests.services.conftest import World, event, in_process, wait_until
 from tests.services.test_faults import champion_folder, status_of, tamper
 from tests.services.test_scoring import scrape
-from tests.services.world import add_champion, concealed, store_location, views_of
+from tests.services.world import add_champion, concealed, views_of
 
 KEY = b"k" * 32
 PEOPLE = [f"person-{number}" for number in range(24)]

@@ -22,6 +22,7 @@ from riskloom.catalog import Domain
 from riskloom.features import PlanCompiler, ReadPlan
 from riskloom.ledger import read_decisions
 from riskloom.registry import LoadedModel, ModelStore, load_model, promote, rollback
+from riskloom.wiring import store_location
 from services.scoring import features as scoring_features
 from services.scoring import ports
 from services.scoring.app import Direct
@@ -30,7 +31,7 @@ from services.scoring.features import GuardedFeatures
 from services.scoring.schema import read_event, request_model
 from tests.conftest import free_port
 from tests.services.conftest import World, event, in_process, real_backend, wait_until
-from tests.services.world import CALM, FLAGGED, add_champion, store_location, views_of
+from tests.services.world import CALM, FLAGGED, add_champion, views_of
 
 CALLERS = 4
 ENOUGH = 40
@@ -198,7 +199,7 @@ def test_a_store_is_kept_for_who_asks_it_while_it_is_replaced(
     async def replace_while_asked() -> None:
         backend = real_backend(world, Gated)
         assert isinstance(backend, Gated)
-        features = GuardedFeatures(domain, backend)
+        features = GuardedFeatures(domain, backend, clock=lambda: world.now)
         plan = backend.plan(domain.name, "1")
         await features.read_by(plan, world.now)
         body = json.dumps(event(domain, CALM))

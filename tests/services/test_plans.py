@@ -20,11 +20,11 @@ from riskloom.registry.plans import plan_path, write_plan
 from riskloom.windows import load_plan
 from riskloom.windows.engine import mark_bootstrapped
 from riskloom.windows.kept import GRACE_US
-from riskloom.wiring import publish_plans
+from riskloom.wiring import publish_plans, store_location
 from tests.services.conftest import DOMAINS, World, event, in_process, wait_until
 from tests.services.test_faults import status_of
 from tests.services.test_rules import publish, rule
-from tests.services.world import EDGE, FLAGGED, add_champion, plan_of, store_location, views_of
+from tests.services.world import EDGE, FLAGGED, add_champion, plan_of, views_of
 
 #: Longer than the service needs to notice what is on disk.
 _PATIENCE = 30

@@ -20,6 +20,7 @@ from riskloom.ledger import read_decisions
 from riskloom.policy import CostPolicy, Releases, policy_version
 from riskloom.pseudonyms import Pseudonyms
 from riskloom.registry import ModelStore, load_model
+from riskloom.wiring import store_location
 from services.scoring.decisions import Stage
 from tests.features.served import planned, served
 from tests.services.conftest import World, event, in_process, real_backend
@@ -31,7 +32,6 @@ from tests.services.world import (
     concealed,
     decisive,
     plan_of,
-    store_location,
     views_of,
 )
 

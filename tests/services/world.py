@@ -11,7 +11,7 @@ import numpy as np
 
 from riskloom.access import METRICS, create_key
 from riskloom.catalog import Domain
-from riskloom.features import FeatureView, PlanCompiler, ReadPlan, StoreLocation, apply, load_views, open_store
+from riskloom.features import FeatureView, PlanCompiler, ReadPlan, apply, load_views, open_store
 from riskloom.features.dbt import DbtProject, parse
 from riskloom.features.live import decided_stream, open_state, to_us
 from riskloom.pseudonyms import KEY_FILE, Pseudonyms
@@ -29,6 +29,7 @@ from riskloom.registry.manifest import digest
 from riskloom.settings import Settings, environment
 from riskloom.windows import WindowFeature, WindowPlan, load_plan
 from riskloom.windows.engine import WindowEngine, mark_bootstrapped
+from riskloom.wiring import store_location
 
 #: What entities are called, whatever their kind.
 CALM, FLAGGED = "calm-1", "flagged-1"
@@ -82,6 +83,11 @@ def decisive(settings: Settings, domain: Domain) -> WindowFeature:
 def put_online(settings: Settings, domain: Domain, views: tuple[FeatureView, ...], *, now: datetime) -> None:
     """Let the flagged entity have one event that the decisive feature counts; nobody else has any."""
     apply(open_store(store_location(settings)), domain, views, settings.marts)
+    fill_windows(settings, domain, now=now)
+
+
+def fill_windows(settings: Settings, domain: Domain, *, now: datetime) -> None:
+    """The windows alone, on whichever store the settings name."""
     plan, state = plan_of(settings, domain), open_state(store_location(settings))
     mark_bootstrapped(plan, state, to_us(now - timedelta(days=1)))
     feature = decisive(settings, domain)
@@ -97,16 +103,6 @@ def put_online(settings: Settings, domain: Domain, views: tuple[FeatureView, ...
 def concealed(domain: Domain, column: str, text: str) -> str:
     """What the service keeps of a text in a column of the event."""
     return Pseudonyms(domain.event_table, PSEUDONYM_KEY).of(column, text)
-
-
-def store_location(settings: Settings) -> StoreLocation:
-    """Where Feast works, embedded."""
-    return StoreLocation(
-        repo=settings.project / "feature_repo",
-        registry=settings.feast_registry,
-        online=settings.feast_online,
-        manifest=settings.dbt_manifest,
-    )
 
 
 def add_champion(
