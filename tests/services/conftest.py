@@ -129,6 +129,11 @@ class Server:
     log: Path
     process: subprocess.Popen[bytes]
 
+    @property
+    def direct_url(self) -> str:
+        """Where its worker listens besides."""
+        return f"http://127.0.0.1:{self.world.settings.scoring_direct_port}"
+
 
 @contextmanager
 def serving(world: World, *, command: list[str], cwd: Path, port: int, uses_checkout: bool = True) -> Iterator[Server]:
@@ -186,10 +191,11 @@ def is_ready(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def server(built_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The real service, started as ``riskloom serve`` starts it."""
+    """The real service with both listeners, started as ``riskloom serve`` starts it."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copytree(built_world.settings.home, folder / "home")
-    world = World(Settings(home=folder / "home"), built_world.keys, built_world.now)
+    settings = Settings(home=folder / "home", scoring_direct_port=free_port())
+    world = World(settings, built_world.keys, built_world.now)
     port = free_port()
     command = [str(Path(sys.executable).with_name("riskloom")), "serve", "--port", str(port)]
     with serving(world, command=command, cwd=folder, port=port) as running:
