@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from riskloom.errors import StateUnavailableError
 
@@ -90,8 +90,7 @@ class RedisPipe(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Requests can be sent from now on."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio gives streams this kind
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # of uvloop it has the methods and not the class
 
     def data_received(self, data: bytes) -> None:
         """Give replies to those who wait, in turn."""
