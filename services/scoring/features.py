@@ -93,6 +93,7 @@ class GuardedFeatures:
         self._plan: ReadPlan | None = None
         self._told: bool | None = None
         self._recovery: asyncio.Task[None] | None = None
+        self._connecting = asyncio.Lock()  # of two at once, one would close the connection of the other
         strings = [name for name, column in domain.event_table.columns.items() if column.type == "string"]
         self._nobody: dict[str, str | None] = dict.fromkeys(strings, "probe")
 
@@ -135,7 +136,8 @@ class GuardedFeatures:
         if self._store is not None and self._plan is not None and self._plan.reads == plan.reads:
             return
         try:
-            await self._open(plan, now)
+            async with self._connecting:
+                await self._open(plan, now)
         except NotBootstrappedError as error:
             if self._store is not None:
                 raise
@@ -209,11 +211,12 @@ class GuardedFeatures:
         if self._plan is None:
             return False
         try:
-            if self._store is None:
-                await self._open(self._plan, self._clock())
-            else:
-                async with asyncio.timeout(PROBE_SECONDS):
-                    await self._store.ask(lambda store: store.check())
+            async with self._connecting:
+                if self._store is None:
+                    await self._open(self._plan, self._clock())
+                else:
+                    async with asyncio.timeout(PROBE_SECONDS):
+                        await self._store.ask(lambda store: store.check())
         except Exception as error:  # noqa: BLE001 - whatever a store's client raises: it is tried again
             self._fail(error)
             return False

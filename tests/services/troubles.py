@@ -105,18 +105,27 @@ class Relay:
             await stop.wait()
         for connection in self._connections:
             connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if (task := asyncio.current_task()) is not None:
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)
+        ends, passing = [writer], list[asyncio.Task[None]]()
         try:
             answers, questions = await self._connected()
+            ends.append(questions)
             both = self._pass_on(reader, questions), self._pass_on(answers, writer)
-            await asyncio.wait([asyncio.create_task(one) for one in both], return_when=asyncio.FIRST_COMPLETED)
-            questions.close()
+            passing += [asyncio.create_task(one) for one in both]
+            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+        except ConnectionRefusedError:
+            return  # nobody is there: the caller's connection is closed
         finally:
-            writer.close()
+            for task in passing:
+                task.cancel()
+            for end in ends:
+                end.close()
+            await asyncio.gather(*passing, *(end.wait_closed() for end in ends), return_exceptions=True)
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         self._turn += 1
