@@ -20,10 +20,14 @@ export DO_NOT_TRACK := 1
 # Processes that share the tests; each may take 4 GB.
 WORKERS ?= 2
 
+# How long a soak is, and how often the store dies in it.
+MINUTES ?= 10
+OUTAGES ?= 10
+
 DEMO_OPTIONS := $(if $(filter-out 0,$(ONCE)),--once) $(if $(DOMAINS),--domains "$(DOMAINS)") $(if $(DATA),--data $(DATA)) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test-tools demo test up down status lint format bench screenshots clean
+.PHONY: help setup test-tools demo test up down status lint format bench soak screenshots clean
 
 help: ## List the targets
 	@echo "Riskloom: make TARGET"
@@ -57,6 +61,9 @@ format: setup ## Put the code into the project's format
 
 bench: setup ## Measure speed beside its peers and write docs/benchmarks/*.json; ARGS="NAME --quick" narrows it
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## Load the scoring service for MINUTES=10, then kill its Redis OUTAGES=10 times, and judge what came of it
+	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --outages $(OUTAGES)
 
 screenshots: setup ## Take the pictures in docs/images from a fresh demo
 	@$(BIN)/python -m tests.browser.screenshots
