@@ -63,6 +63,19 @@ class LoadedModel:
             )
         return float(np.interp(self._scorer.raw_one(row), self._raw, self._probability))
 
+    def predict_each(self, matrix: FloatArray) -> FloatArray:
+        """
+        Score many rows, each to the last bit as ``predict_one`` scores it; for any thread.
+
+        Args:
+            matrix: As of ``predict``.
+
+        Raises:
+            RegistryError: The matrix has another number of columns.
+        """
+        self._check(matrix)
+        return np.interp(self._scorer.raw_each(matrix), self._raw, self._probability)
+
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """How far each feature moved each score, in log-odds before calibration, shape (rows, features)."""
         self._check(matrix)

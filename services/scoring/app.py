@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from riskloom.access import METRICS, score_scope
+from services.scoring.batch import batch_endpoint
 from services.scoring.bulkhead import Bulkhead
 from services.scoring.decisions import Decision
 from services.scoring.direct import listening
@@ -73,8 +75,17 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: D
     app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in scores.items()),
+            *(
+                Route(
+                    f"/v1/domains/{name}/score/batch",
+                    batch_endpoint(runtime, name, models[name], on_decision=partial(count_decision, runtime, name)),
+                    methods=["POST"],
+                )
+                for name in models
+            ),
             *(Route(f"/v1/domains/{name}/events", events_endpoint(runtime, name), methods=["POST"]) for name in models),
             Route("/v1/domains/{domain}/score", unknown_domain_endpoint(runtime), methods=["POST"]),
+            Route("/v1/domains/{domain}/score/batch", unknown_domain_endpoint(runtime), methods=["POST"]),
             Route("/v1/domains/{domain}/events", unknown_domain_endpoint(runtime), methods=["POST"]),
             *operation_routes(runtime),
             Route("/openapi.json", openapi),
@@ -109,8 +120,7 @@ def score_endpoint(runtime: Runtime, domain: str, model: type[BaseModel]) -> End
         try:
             decision = await decide(request)
             status, outcome = 200, decision.outcome
-            count_features(runtime, domain, decision)
-            count_rules(runtime, domain, decision)
+            count_decision(runtime, domain, decision)
             return Response(decision.model_dump_json(), media_type="application/json")
         except RefusalError as refusal:
             status = refusal.status
@@ -153,6 +163,12 @@ def operation_routes(runtime: Runtime) -> list[Route]:
         return runtime.metrics.response()
 
     return [Route("/healthz", healthz), Route("/livez", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+def count_decision(runtime: Runtime, domain: str, decision: Decision) -> None:
+    """Count what a decision saw and what hit it."""
+    count_features(runtime, domain, decision)
+    count_rules(runtime, domain, decision)
 
 
 def count_features(runtime: Runtime, domain: str, decision: Decision) -> None:

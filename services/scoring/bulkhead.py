@@ -17,11 +17,12 @@ class Bulkhead:
     Counts what is under way in one domain; of one event loop.
 
     Args:
-        most: Decisions at once.
+        most: So many at once.
+        of: What is counted, in the plural.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST, *, of: str = "decisions") -> None:
+        self._most, self._of = most, of
         self.under_way = 0
 
     @contextmanager
@@ -33,7 +34,7 @@ class Bulkhead:
             RefusalError: All are taken.
         """
         if self.under_way >= self._most:
-            message = f"{self._most} decisions of this domain are under way already."
+            message = f"{self._most} {self._of} of this domain are under way already."
             raise RefusalError("too_busy", message, headers=_RETRY)
         self.under_way += 1
         try:

@@ -83,6 +83,24 @@ class Decision(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """
+    An event that was counted and whose features are known, before its score.
+
+    ``row`` is what the model takes, ``values`` are all features by name, ``started`` is when work on it began and
+    ``looked_up`` when the store had answered.
+    """
+
+    event: Mapping[str, Any]
+    reading: Reading
+    champion: Champion
+    row: Matrix
+    values: Mapping[str, float]
+    started: float
+    looked_up: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """
     What the model said: the row it saw and the score, None where it gave no number.
@@ -166,43 +184,79 @@ class Decider:
         Raises:
             RefusalError: There is no model, or the decision could not be kept.
         """
+        begun = await self.begin(event, now=self.now())
+        return await self.finish(begun, begun.champion.model.predict_one(begun.row))
+
+    def now(self) -> datetime:
+        """The clock."""
+        return self._clock()
+
+    async def begin(self, event: Mapping[str, Any], *, now: datetime) -> Begun:
+        """
+        Count an event and learn its features, for a caller that scores it.
+
+        Args:
+            event: As of ``decide``.
+            now: The clock; the decision's instant is this or later.
+
+        Raises:
+            RefusalError: There is no model, or the event cannot be counted.
+        """
         started = self._ticks()
         event = self._pseudonyms.replace(event)  # before anything is computed, kept or answered
         champion = self._champion(event)
         event |= self._domain.event_table.joined_values(event)
-        reading = await self._features.decide(event, champion.views, now=self._clock())
+        reading = await self._features.decide(event, champion.views, now=now)
         looked_up = self._ticks()
-        scored = self._score({**event, STAMPED: reading.at}, reading, champion)
+        values = self._values({**event, STAMPED: reading.at}, reading, champion)
+        row = np.array([values[name] for name in champion.names], dtype=np.float64)
+        return Begun(event, reading, champion, row, values, started, looked_up)
+
+    async def finish(self, begun: Begun, score: float) -> Decision:
+        """
+        Decide an event with the model's score, and keep the decision.
+
+        Raises:
+            RefusalError: It could not be kept.
+        """
+        event, reading, champion = begun.event, begun.reading, begun.champion
         modelled = self._ticks()
+        scored = Scored(begun.row, score if math.isfinite(score) else None, begun.values)
         is_trusted = scored.score is not None and (reading.is_reachable or not champion.views)
         ruled = self._rule(event, reading, scored, is_trusted=is_trusted)
         decision = await self._judge(event, reading, scored, champion, ruled, is_trusted=is_trusted)
         judged = self._ticks()
-        self._keep(decision, event, scored, champion, judged - started)
-        self._observe("lookup", looked_up - started)
-        self._observe("model", modelled - looked_up)
+        self._keep(decision, event, scored, champion, judged - begun.started)
+        self._observe("lookup", begun.looked_up - begun.started)
+        self._observe("model", modelled - begun.looked_up)
         self._observe("rules", judged - modelled)
         self._observe("ledger", self._ticks() - judged)
         if is_trusted:
             self._shadows.offer(self._domain.name, decision, scored.values, self._staked(event), ruled.judgement)
         return decision
 
+    def require_model(self) -> None:
+        """Look whether anybody is in service; raises RefusalError."""
+        if self._champions[self._domain.name].serving is None:
+            raise self._without_model()
+
     def _champion(self, event: Mapping[str, Any]) -> Champion:
         """The model that decides this event; taken once, so that all of the decision is its own."""
         post, subject = self._champions[self._domain.name], self._domain.subject
         chosen = post.model_for(event, entity=subject.group, subject=subject.key)
         if chosen is None:
-            message = f"No model of {self._domain.name} is in service: {post.trouble}."
-            raise RefusalError("model_missing", message, headers=_RETRY)
+            raise self._without_model()
         return chosen
 
-    def _score(self, event: Mapping[str, Any], reading: Reading, champion: Champion) -> Scored:
+    def _without_model(self) -> RefusalError:
+        trouble = self._champions[self._domain.name].trouble
+        message = f"No model of {self._domain.name} is in service: {trouble}."
+        return RefusalError("model_missing", message, headers=_RETRY)
+
+    def _values(self, event: Mapping[str, Any], reading: Reading, champion: Champion) -> Mapping[str, float]:
         # Each view's features are there, NaN where unknown, so that what is computed from them is unknown as well.
         known = dict.fromkeys(champion.view_features, math.nan) | dict(reading.values)
-        values = known | dict(self._backend.compute(self._domain.name, event, known))
-        row = np.array([values[name] for name in champion.names], dtype=np.float64)
-        score = champion.model.predict_one(row)
-        return Scored(row, score if math.isfinite(score) else None, values)
+        return known | dict(self._backend.compute(self._domain.name, event, known))
 
     def _choose(
         self,

@@ -75,6 +75,23 @@ class Metrics:
                 registry=self._registry,
             )
         )
+        self.batches = Labelled(
+            Counter(
+                "riskloom_scoring_batches",
+                "Answers to batches by domain and HTTP status; their events are counted as requests.",
+                ["domain", "status"],
+                registry=self._registry,
+            )
+        )
+        self.batch_latency = Labelled(
+            Histogram(
+                "riskloom_scoring_batch_latency_seconds",
+                "From the headers of a batch to its answer, by domain.",
+                ["domain"],
+                buckets=_BUCKETS,
+                registry=self._registry,
+            )
+        )
         self.features = Labelled(
             Counter(
                 "riskloom_scoring_feature_reads",

@@ -11,6 +11,8 @@ from pydantic.json_schema import models_json_schema
 from riskloom import __version__
 from riskloom.access import METRICS, events_scope, score_scope
 from riskloom.catalog import Domain
+from services.scoring.batch import MAX_EVENTS as MOST_IN_BATCH
+from services.scoring.batch import BatchResults
 from services.scoring.decisions import Decision
 from services.scoring.events import MAX_EVENTS, EventResult, EventResults
 from services.scoring.schema import example, row_example, row_schema
@@ -42,6 +44,13 @@ _CODES: tuple[Code, ...] = (
 )
 #: What it may answer instead of results.
 _EVENT_CODES: tuple[Code, ...] = (*_CODES[: _CODES.index("model_missing")], "unavailable")
+_BATCH_MEANING: dict[int, str] = {
+    413: "The body is larger than 1 MB.",
+    422: "The body is no batch; an event that is refused has its problem in the answer, at its place.",
+    429: "As many batches of this domain as may be are under way; `Retry-After` says when to come again.",
+    503: "No model is in service, or no decision could be written down: none was made.",
+    504: "No event could be begun in time: no decision was made.",
+}
 _EVENT_MEANING: dict[int, str] = {
     413: "The body is larger than 1 MB.",
     422: "The body is neither an event nor a batch; or the only event was refused, and `errors` names each field.",
@@ -71,7 +80,7 @@ def openapi_document(domains: Mapping[str, Domain], requests: Mapping[str, type[
         domains: The declared domains by name.
         requests: Each domain's request model by the domain's name.
     """
-    models = [*requests.values(), Decision, EventResult, EventResults, Problem, Readiness]
+    models = [*requests.values(), Decision, BatchResults, EventResult, EventResults, Problem, Readiness]
     modes = [(model, "validation" if model in requests.values() else "serialization") for model in models]
     _, definitions = models_json_schema(modes, ref_template=_REF)  # type: ignore[arg-type]
     return {
@@ -79,6 +88,10 @@ def openapi_document(domains: Mapping[str, Domain], requests: Mapping[str, type[
         "info": {"title": TITLE, "version": __version__, "description": _DESCRIPTION.strip()},
         "paths": {
             **{f"/v1/domains/{name}/score": {"post": _score(domains[name], requests[name])} for name in domains},
+            **{
+                f"/v1/domains/{name}/score/batch": {"post": _score_batch(domains[name], requests[name])}
+                for name in domains
+            },
             **{f"/v1/domains/{name}/events": {"post": _events(domains[name])} for name in domains},
             **_operations(),
         },
@@ -103,6 +116,28 @@ def _score(domain: Domain, request: type[BaseModel]) -> dict[str, Any]:
         "responses": {
             "200": {"description": "The decision.", "content": _json(Decision.__name__)},
             **_problems(_CODES, _MEANING),
+        },
+    }
+
+
+def _score_batch(domain: Domain, request: type[BaseModel]) -> dict[str, Any]:
+    items = {"type": "array", "minItems": 1, "maxItems": MOST_IN_BATCH, "items": _schema(request.__name__)["schema"]}
+    return {
+        "tags": ["scoring"],
+        "operationId": f"score_batch_{domain.name}",
+        "summary": f"{domain.title}: score events in a batch",
+        "description": "Each event is decided in its order, as if it had been sent alone; one that is refused does "
+        f"not touch the others.\n\nNeeds the scope `{score_scope(domain.name)}`.",
+        "security": _security(),
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": _object({"events": items}), "example": {"events": [example(domain)]}}
+            },
+        },
+        "responses": {
+            "200": {"description": "Each event's result, at its place.", "content": _json(BatchResults.__name__)},
+            **_problems(_CODES, _MEANING | _BATCH_MEANING),
         },
     }
 

@@ -49,6 +49,10 @@ class Model(Protocol):
         """The calibrated probability of one row, shape (features,); for one thread at a time."""
         ...
 
+    def predict_each(self, matrix: Matrix) -> Matrix:
+        """Those of many rows, shape (rows,), each exactly what ``predict_one`` gives; for any thread."""
+        ...
+
     def top_features(self, row: Matrix, count: int) -> list[tuple[str, float]]:
         """The features that raised one row's score most, with their contribution in log-odds."""
         ...

@@ -26,17 +26,26 @@ async def read_json(request: Request, *, max_bytes: int = MAX_BYTES) -> Any:
     Raises:
         RefusalError: Not JSON by its type or its text, too large, or not here in time.
     """
+    return parse(await read_body(request, max_bytes=max_bytes))
+
+
+async def read_body(request: Request, *, max_bytes: int) -> bytes:
+    """
+    The body that says of itself that it is JSON, for a caller that parses it.
+
+    Raises:
+        RefusalError: Not JSON by its type, too large, or not here in time.
+    """
     _check_headers(request, max_bytes)
     try:
         async with asyncio.timeout(READ_SECONDS):
-            body = await _read(request, max_bytes)
+            return await _read(request, max_bytes)
     except TimeoutError:
         raise RefusalError(
             "body_timeout", f"The body did not arrive within {READ_SECONDS:g} s.", headers=_CLOSE
         ) from None
     except ClientDisconnect:
         raise RefusalError("body_timeout", "The client left before the body arrived.", headers=_CLOSE) from None
-    return parse(body)
 
 
 def parse(body: bytes) -> Any:

@@ -49,6 +49,14 @@ def test_one_row_scores_as_a_matrix_of_one_row(kind: Kind) -> None:
     assert [scorer.raw_one(row) for row in matrix] == [scorer.raw(row.reshape(1, -1)).item() for row in matrix]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rows", [0, 1, 2, 7, 150])
+def test_many_rows_score_as_each_alone(kind: Kind, rows: int) -> None:
+    """To the last bit, so that a batch decides what its events would have been decided alone."""
+    scorer, matrix = open_made(kind), make_matrix(rows=rows, seed=5)
+    assert scorer.raw_each(matrix).tolist() == [scorer.raw_one(row) for row in matrix]
+
+
 def test_a_row_of_another_length_is_refused() -> None:
     """LightGBM itself would read beyond the end of a row that is too short."""
     with pytest.raises(RegistryError, match="expected a row of 3 features, found shape"):

@@ -191,6 +191,9 @@ class _Model(Model):
     def predict(self, matrix: Any) -> Any:
         raise NotImplementedError
 
+    def predict_each(self, matrix: Any) -> Any:
+        raise NotImplementedError
+
     def predict_one(self, row: Any) -> float:
         raise NotImplementedError
 
