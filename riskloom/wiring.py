@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from riskloom.monitoring import Source
     from riskloom.registry import LoadedModel, ModelStore, Renewed
     from riskloom.rules import Schema
+    from riskloom.scoring import Features
     from riskloom.stack.keeper import Keeper
     from riskloom.training.pipeline import FeatureSource
 
@@ -107,6 +109,14 @@ def decision_source(settings: Settings, domain: Domain) -> Source:
         store=open_store(store_location(settings)),
         marts=settings.marts,
     )
+
+
+def event_features(settings: Settings, domain: Domain) -> Features:
+    """What gives the features of a domain's events, point in time; opens Feast's store, which takes seconds."""
+    from riskloom.features import features_at, load_views, open_store  # noqa: PLC0415
+
+    views = load_views(domain, dbt_project(settings).manifest)
+    return partial(features_at, domain, views, open_store(store_location(settings)))
 
 
 def feature_source(settings: Settings, domain: Domain) -> FeatureSource:

@@ -20,6 +20,7 @@ from riskloom.cli import (
     read_plan,
     registry,
     rules,
+    scoring,
     serving,
     stack,
     training,
@@ -43,8 +44,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     modules = (
-        ingest, events, features, rules, lists, training, registry, read_plan, beside, assessment, serving, ledger,
-        users, monitoring, watch, stack,
+        ingest, events, features, rules, lists, training, registry, read_plan, beside, assessment, serving, scoring,
+        ledger, users, monitoring, watch, stack,
     )  # fmt: skip
     for module in modules:
         module.register(app)

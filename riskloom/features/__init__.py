@@ -1,7 +1,7 @@
 """Features: built by dbt, described to Feast, joined for training and read online. Importing this imports neither."""
 
 from riskloom.features.catch_up import CaughtUp, catch_up
-from riskloom.features.dataset import DecisionSet, TrainingSet, decision_set, training_set
+from riskloom.features.dataset import DecisionSet, TrainingSet, decision_set, features_at, training_set
 from riskloom.features.live import EntryLog, LiveWindows, keep_from_now, open_live
 from riskloom.features.read_plan import PlanCompiler, ReadPlan, compile_plan
 from riskloom.features.request import compute_one, request_features
@@ -31,6 +31,7 @@ __all__ = [
     "compute_one",
     "decision_set",
     "ensure_feature_service",
+    "features_at",
     "keep_from_now",
     "load_views",
     "mart_path",

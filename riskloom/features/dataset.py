@@ -86,13 +86,34 @@ def training_set(
     subjects = _subjects(domain, views, marts, as_of=as_of, start=start, end=end)
     if subjects.empty:
         raise FeatureError(f"{domain.name}: no decision from {start.isoformat()} to {end.isoformat()}")
-    values = _point_in_time(domain, views, store, subjects)
-    values |= request_features(domain, _columns(domain, subjects, values))
+    values = features_at(domain, views, store, subjects)
     frame = _frame(domain, subjects, values)
     if RELEASE_PROPENSITY in frame:
         raise FeatureError(f"{domain.name}: expected no feature called {RELEASE_PROPENSITY}, found one")
     frame[RELEASE_PROPENSITY] = frame[domain.subject.key].map(released).astype("float64")
     return TrainingSet(frame=frame, features=tuple(values))
+
+
+def features_at(
+    domain: Domain, views: Sequence[FeatureView], store: feast.FeatureStore, events: pd.DataFrame
+) -> dict[str, Any]:
+    """
+    Every feature of events as it was known at each one's ``decision_at``, of the views and of the request.
+
+    Args:
+        domain: What is scored.
+        views: The domain's views, applied to ``store``.
+        store: Joins point in time; only values created by the decision take part.
+        events: The event table's columns and ``decision_at`` (datetime64, UTC without saying so); at least one row.
+
+    Returns:
+        Arrays of float64 by name, shape (rows,), in the order of the events; NaN where nothing was known.
+
+    Raises:
+        FeatureError: The join failed, or lost or doubled rows.
+    """
+    values = _point_in_time(domain, views, store, events)
+    return values | request_features(domain, _columns(domain, events, values))
 
 
 def decision_set(

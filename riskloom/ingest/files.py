@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +12,14 @@ import duckdb
 from riskloom.catalog import Domain
 from riskloom.contracts import TableContract
 from riskloom.errors import ConfigError, ContractError
-from riskloom.ingest.checks import checked_sql, lenient_columns, used_columns
+from riskloom.ingest.checks import used_columns
 from riskloom.ingest.landing import prepare_landing, table_folder
 from riskloom.ingest.manifest import Entry, append, identify, locked, read_manifest
 from riskloom.ingest.mapping import TableMapping, check_sources, read_mapping, same_names
 from riskloom.ingest.repeats import Repeats, find_repeats
 from riskloom.ingest.report import FileReport, IngestReport, RefusedFilesError
-from riskloom.ingest.sources import Layout, Source, open_source
+from riskloom.ingest.sources import open_source
+from riskloom.ingest.staging import Staged, connected, layout_of, stage
 from riskloom.sql import Parameters, listed, quoted
 
 
@@ -117,8 +115,8 @@ def ingest_files(
 
 
 def _ingest_file(job: _Job, path: Path) -> FileReport:
-    with _connected(job) as (connection, scratch):
-        source = open_source(path, connection, _layout(job.mapping))
+    with connected(job.scratch, threads=job.threads, memory=job.memory) as (connection, scratch):
+        source = open_source(path, connection, layout_of(job.mapping))
         if source.is_empty:
             return FileReport(path.name, 0, 0, 0, 0)
         try:
@@ -132,7 +130,10 @@ def _ingest_file(job: _Job, path: Path) -> FileReport:
         known = read_manifest(job.landed).get(identity)
         if known is not None:
             return FileReport(path.name, known.read, 0, known.read, 0, known.skipped, ignored, is_known=True)
-        staged = _stage(job, source, mapping, connection, scratch)
+        staged = stage(
+            source, job.table, mapping, connection, scratch,
+            observed_at=job.observed_at, pseudonym_key=job.pseudonym_key,
+        )  # fmt: skip
         clock = job.observed_at if job.is_stamped or "observed_at" not in mapping.columns else None
         repeats = find_repeats(connection, job.table, sorted(job.landed.glob("*.parquet")), clock)
         report = _report(path.name, staged, repeats, ignored)
@@ -143,64 +144,7 @@ def _ingest_file(job: _Job, path: Path) -> FileReport:
         return report
 
 
-def _layout(mapping: TableMapping | None) -> Layout:
-    return Layout() if mapping is None else Layout(mapping.records, mapping.header, mapping.separator, mapping.each)
-
-
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    """Counts of a staged file: records meant, the bad ones among them, and those that are not meant."""
-
-    rows: int
-    bad: int
-    skipped: int
-
-
-@contextmanager
-def _connected(job: _Job) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A DuckDB connection in memory with bounded memory, and a scratch folder that is gone afterwards."""
-    job.scratch.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".ingest-", dir=job.scratch))
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": job.threads,
-        "memory_limit": job.memory,
-        "temp_directory": str(scratch / "spill"),
-    }
-    try:
-        with duckdb.connect(config=config) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            yield connection, scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _stage(
-    job: _Job, source: Source, mapping: TableMapping, connection: duckdb.DuckDBPyConnection, scratch: Path
-) -> _Staged:
-    """Read the source once, checked, into the view ``staged``."""
-    parameters = Parameters()
-    kinds = {name: source.kind_of(name) for name in used_columns(mapping) if source.has(name)}
-    records = source.select(list(kinds), parameters, lenient_columns(mapping))
-    sql = checked_sql(records, job.table, mapping, kinds, job.observed_at, parameters, job.pseudonym_key)
-    path = scratch / "staged.parquet"
-    source.register(connection)
-    try:
-        connection.execute(f"COPY ({sql}) TO {parameters.add(str(path))} (FORMAT parquet)", parameters.values)
-    except duckdb.Error as error:
-        if source.text is not None and source.text.failure is not None:
-            raise source.text.failure from error
-        raise ContractError(f"{source.path.name}: expected {source.kind} that can be read, found: {error}") from error
-    connection.from_parquet(str(path)).create_view("staged")
-    row = connection.execute("SELECT count(*), count(_reasons) FROM staged").fetchone()
-    rows, bad = row if row else (0, 0)
-    skipped = source.records(connection) - rows
-    if skipped and not mapping.conditions:
-        # A reader that loses rows must never pass for one that found none.
-        raise ContractError(f"{source.path.name}: expected {rows + skipped} records, found {rows} after reading them")
-    return _Staged(rows, bad, skipped)
-
-
-def _report(file: str, staged: _Staged, repeats: Repeats, ignored: tuple[str, ...]) -> FileReport:
+def _report(file: str, staged: Staged, repeats: Repeats, ignored: tuple[str, ...]) -> FileReport:
     quarantined = staged.bad + repeats.conflicts
     landed = staged.rows - quarantined - repeats.duplicates
     return FileReport(file, staged.rows, landed, repeats.duplicates, quarantined, staged.skipped, ignored)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CATALOG = load_catalog()
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVENTS = 2_000
+Land = Callable[[Domain, SimulationPlan, Settings], None]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,27 @@ class Built:
         return open_store(self.location)
 
 
+def land_simulated(domain: Domain, plan: SimulationPlan, settings: Settings) -> None:
+    """Write a simulation where landed files are."""
+    write_simulation(domain, plan, settings.landing / domain.name)
+
+
+def build_history(domain: Domain, home: Path, *, land: Land = land_simulated) -> Built:
+    """Simulate a domain's history into a home, land it, build its marts and apply its views."""
+    settings = Settings(home=home)
+    days = domain.label.maturity.days + 20
+    plan = SimulationPlan(start=START, days=days, events=EVENTS, seed=11)
+    land(domain, plan, settings)
+    prepare_landing(domain, settings.landing)
+    as_of = START + timedelta(days=days)
+    project = dbt_project(settings)
+    dbt.build(domain, project, as_of=as_of)
+    views = load_views(domain, project.manifest)
+    location = store_location(settings)
+    apply(open_store(location), domain, views, settings.marts)
+    return Built(domain, settings, views, as_of, location)
+
+
 @pytest.fixture(scope="session", params=sorted(CATALOG))
 def domain(request: pytest.FixtureRequest) -> Domain:
     """A declared domain."""
@@ -65,18 +87,7 @@ def domain(request: pytest.FixtureRequest) -> Domain:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, domain: Domain) -> Built:
     """The domain with simulated history, up to and including the feature store; nothing is online yet."""
-    settings = Settings(home=tmp_path_factory.mktemp(domain.name))
-    days = domain.label.maturity.days + 20
-    plan = SimulationPlan(start=START, days=days, events=EVENTS, seed=11)
-    write_simulation(domain, plan, settings.landing / domain.name)
-    prepare_landing(domain, settings.landing)
-    as_of = START + timedelta(days=days)
-    project = dbt_project(settings)
-    dbt.build(domain, project, as_of=as_of)
-    views = load_views(domain, project.manifest)
-    location = store_location(settings)
-    apply(open_store(location), domain, views, settings.marts)
-    return Built(domain, settings, views, as_of, location)
+    return build_history(domain, tmp_path_factory.mktemp(domain.name))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.needs("redis-server"))])
