@@ -39,6 +39,9 @@ class _Model:
         del row
         return _SCORE
 
+    def predict_each(self, matrix: Matrix) -> Matrix:
+        return self.predict(matrix)
+
     def top_features(self, row: Matrix, count: int) -> list[tuple[str, float]]:
         return [(name, 0.5) for name in self.manifest.feature_names[: min(count, row.size)]]
 
@@ -54,6 +57,7 @@ class _Row:
 @dataclass(frozen=True)
 class _Store:
     view: str
+    entity: str
     features: Mapping[str, Mapping[str, float]]
     nobody: Mapping[str, float]
 
@@ -61,10 +65,10 @@ class _Store:
         """Nothing to connect to."""
 
     async def decide(self, event: Mapping[str, Any], *, now: datetime) -> _Row:
-        return _Row(now, self.features.get(event["account"], self.nobody), {self.view: now}, {self.view: "fresh"})
+        return _Row(now, self.features.get(event[self.entity], self.nobody), {self.view: now}, {self.view: "fresh"})
 
     async def read(self, row: Mapping[str, str | None], *, now: datetime) -> _Row:
-        return await self.decide({"account": "", **row}, now=now)
+        return await self.decide({self.entity: "", **row}, now=now)
 
     async def check(self) -> None:
         """Memory is always there."""
@@ -80,15 +84,17 @@ class MemoryBackend:
 
     Attributes:
         domain: The only one.
-        features: Values by account and feature.
+        features: Values by entity and feature.
         in_force: The rules; None for a service without any.
         asked: What was asked to be stopped.
+        entity: The event's column that names it.
     """
 
     domain: Domain
     features: Mapping[str, Mapping[str, float]]
     in_force: ActiveRules | None
     asked: list[FloodRequest] = field(default_factory=list)
+    entity: str = "account"
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -111,14 +117,14 @@ class MemoryBackend:
         """One view with all features."""
         given = dict.fromkeys(self._names, "double")
         told = dict.fromkeys(self._names, "Made for a benchmark.")
-        view = FeatureView(_VIEW, "account", "account", timedelta(days=1), given, "Activity.", _VIEW, told)
+        view = FeatureView(_VIEW, "entity", self.entity, timedelta(days=1), given, "Activity.", _VIEW, told)
         windows = WindowPlan(domain, (), ())
         return compile_plan(self.domain, [view], windows, project="benchmark", version=version, features=self._names)
 
     def open_store(self, domain: str, plan: ReadPlan) -> _Store:
-        """The features by account."""
+        """The features by entity."""
         del domain, plan
-        return _Store(_VIEW, self.features, dict.fromkeys(self._names, 0.0))
+        return _Store(_VIEW, self.entity, self.features, dict.fromkeys(self._names, 0.0))
 
     def events_stamp(self, domain: str) -> object:
         """Windows are never declared otherwise."""

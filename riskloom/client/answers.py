@@ -49,6 +49,7 @@ class Decision(_Answer):
         outcome: One of the domain's declared outcomes.
         basis: Why that one, such as ``expected_cost``, ``rule`` or ``safe_outcome``.
         degraded: Whether features were stale or missing.
+        reasons_left_out: Whether it lacks the reasons it should have, as too many events were flagged at once.
         decided_at: When the event was observed and decided.
     """
 
@@ -63,6 +64,7 @@ class Decision(_Answer):
     policy_version: str
     rules_version: str | None = None
     reasons: tuple[Reason, ...] = ()
+    reasons_left_out: bool = False
     features: Mapping[str, Freshness] = {}
     expected_costs: Mapping[str, float] | None = None
     changed_by: Mapping[str, Any] | None = None

@@ -238,6 +238,12 @@ class HistogramTrees(ByMatrix):
         """Change of log-odds when a feature is put to its training median, shape (rows, features)."""
         whole = _log_odds(self.raw(matrix))
         values = np.empty(matrix.shape, dtype=np.float64)
+        if len(matrix) < matrix.shape[1]:
+            for place, row in enumerate(matrix):
+                changed = np.tile(row, (len(row), 1))  # one call for all features of a row: each call takes long
+                np.fill_diagonal(changed, self._reference)
+                values[place] = whole[place] - _log_odds(self.raw(changed))
+            return values
         for feature, median in enumerate(self._reference):
             changed = matrix.copy()
             changed[:, feature] = median

@@ -166,9 +166,11 @@ def operation_routes(runtime: Runtime) -> list[Route]:
 
 
 def count_decision(runtime: Runtime, domain: str, decision: Decision) -> None:
-    """Count what a decision saw and what hit it."""
+    """Count what a decision saw, what hit it, and what it lacks."""
     count_features(runtime, domain, decision)
     count_rules(runtime, domain, decision)
+    if decision.reasons_left_out:
+        runtime.metrics.reasons_left_out.labels(domain).inc()
 
 
 def count_features(runtime: Runtime, domain: str, decision: Decision) -> None:

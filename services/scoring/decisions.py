@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from services.scoring.champions import Champion, Champions
 from services.scoring.features import Freshness, GuardedFeatures, Reading
 from services.scoring.judging import RuleHit, Shadow, rules_hit, shadow_of
 from services.scoring.ports import Backend, Matrix
+from services.scoring.reasons import ReasonsDesk
 from services.scoring.rules import RulesInService
 from services.scoring.schema import STAMPED
 from services.scoring.shadowing import Shadows
@@ -69,6 +69,9 @@ class Decision(BaseModel):
     exploration: Exploration | None = Field(description="Where the subject was released at random; null otherwise.")
     reasons: tuple[Reason, ...] = Field(
         description="What raised the score most, largest first; empty for the mildest outcome and for the safe one."
+    )
+    reasons_left_out: bool = Field(
+        description="It was answered without the reasons it should have, as too many were flagged at once."
     )
     rules_hit: tuple[RuleHit, ...] = Field(
         description="The rules and scenarios that hit and have effect on this subject."
@@ -173,6 +176,11 @@ class Decider:
         self._new_id = new_id
         self._observe = observe
         self._shadows = shadows
+        self._desk = ReasonsDesk(domain.name)
+
+    def close(self) -> None:
+        """Let go of what computes reasons."""
+        self._desk.close()
 
     async def decide(self, event: Mapping[str, Any]) -> Decision:
         """
@@ -317,7 +325,8 @@ class Decider:
         is_mild = choice.is_mildest and choice.exploration is None
         needs_reasons = not is_mild and choice.basis != "safe_outcome"
         # Contributions take about a millisecond: in a thread, so that other events do not wait for them.
-        reasons = await asyncio.to_thread(self._reasons, scored.row, champion) if needs_reasons else ()
+        explain = partial(self._reasons, scored.row, champion)
+        reasons = await self._desk.compute(explain) if needs_reasons else ()
         return Decision(
             decision_id=self._new_id(),
             subject=event[self._domain.subject.key],
@@ -327,7 +336,8 @@ class Decider:
             expected_costs=None if is_mild or choice.expected_costs is None else dict(choice.expected_costs),
             changed_by=choice.changed_by,
             exploration=choice.exploration,
-            reasons=reasons,
+            reasons=reasons or (),
+            reasons_left_out=reasons is None,
             rules_hit=rules_hit(judgement, ruled.facts),
             shadow=shadow_of(judgement, lambda forced, forbidden: choose(forced=forced, forbidden=forbidden).outcome),
             model_version=champion.version,

@@ -108,6 +108,14 @@ class Metrics:
                 registry=self._registry,
             )
         )
+        self.reasons_left_out = Labelled(
+            Counter(
+                "riskloom_scoring_reasons_left_out",
+                "Decisions answered without the reasons they should have, by domain.",
+                ["domain"],
+                registry=self._registry,
+            )
+        )
         self.events = Labelled(
             Counter(
                 "riskloom_events",

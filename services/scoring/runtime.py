@@ -135,6 +135,8 @@ class Runtime:
             await asyncio.gather(background, return_exceptions=True)
             for features in self._features.values():
                 features.close()
+            for decider in self.deciders.values():
+                decider.close()
             for door in self.doors.values():
                 door.close()
             self._outbox.close()

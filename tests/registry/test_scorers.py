@@ -71,6 +71,14 @@ def test_contributions_add_up_to_the_score(kind: Kind) -> None:
     np.testing.assert_allclose(rest, rest[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["hist_gradient_boosting", "lightgbm"])
+def test_a_row_is_explained_as_among_many(kind: Kind) -> None:
+    """What drives a row does not depend on the rows it stands with, to the last bit."""
+    scorer, matrix = open_made(kind), make_matrix(rows=20, seed=2)
+    alone = np.concatenate([scorer.contributions(row.reshape(1, -1)) for row in matrix])
+    assert alone.tolist() == scorer.contributions(matrix).tolist()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_drives_the_score_contributes_most(kind: Kind) -> None:
     """A row with an extreme first feature is explained by it."""

@@ -56,9 +56,9 @@ def test_harmless_event_has_the_mildest_outcome(score: Score, built_world: World
     """A low score is the first declared outcome, without reasons; everything the answer promises is there."""
     answer = score(CALM)
     assert set(answer) == {
-        "decision_id", "subject", "score", "outcome", "basis", "reasons", "rules_hit", "shadow", "model_version",
-        "rules_version", "features", "degraded", "decided_at", "policy_version", "expected_costs", "changed_by",
-        "exploration",
+        "decision_id", "subject", "score", "outcome", "basis", "reasons", "reasons_left_out", "rules_hit", "shadow",
+        "model_version", "rules_version", "features", "degraded", "decided_at", "policy_version", "expected_costs",
+        "changed_by", "exploration",
     }  # fmt: skip
     assert (answer["subject"], answer["outcome"], answer["basis"]) == (CALM, domain.outcome[0].name, "expected_cost")
     assert (answer["reasons"], answer["degraded"], answer["model_version"]) == ([], False, "1")
