@@ -1,0 +1,1 @@
+"""How online features are read without Feast."""
