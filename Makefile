@@ -27,7 +27,7 @@ OUTAGES ?= 10
 DEMO_OPTIONS := $(if $(filter-out 0,$(ONCE)),--once) $(if $(DOMAINS),--domains "$(DOMAINS)") $(if $(DATA),--data $(DATA)) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test-tools demo test up down status lint format bench soak screenshots clean
+.PHONY: help setup test-tools bench-tools demo test up down status lint format bench soak screenshots clean
 
 help: ## List the targets
 	@echo "Riskloom: make TARGET"
@@ -59,7 +59,7 @@ format: setup ## Put the code into the project's format
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
-bench: setup ## Measure speed beside its peers and write docs/benchmarks/*.json; ARGS="NAME --quick" narrows it
+bench: setup bench-tools ## Measure speed beside its peers and write docs/benchmarks/*.json; ARGS="NAME --quick" narrows it
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: setup ## Load the scoring service for MINUTES=10, then kill its Redis OUTAGES=10 times, and judge what came of it
@@ -98,6 +98,9 @@ $(SETUP): uv.lock pyproject.toml
 	@$(BIN)/python -m compileall -q riskloom services dags feature_repo
 	@touch $@
 	@echo "setup: ready"
+
+bench-tools: ## Install what benchmarks drive and the machine lacks, where that is allowed
+	@sh tests/tools.sh redis-server:redis-server wrk:wrk
 
 test-tools: ## Install what tests drive and the machine lacks, where that is allowed
 	@sh tests/tools.sh

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Install the programs that tests drive, with apt-get, where they are missing and we may.
-# What stays missing is no error here: its tests are skipped and say so (or fail, with CI=true).
+# Install the programs that tests drive, with apt-get, where they are missing and we may; `tools.sh PROGRAM:PACKAGE…`
+# installs others. What stays missing is no error here: its tests are skipped and say so (or fail, with CI=true).
 set -eu
 
 missing=""
-for pair in redis-server:redis-server chromium:chromium postgres:postgresql; do
+for pair in ${*:-redis-server:redis-server chromium:chromium postgres:postgresql wrk:wrk}; do
     program=${pair%%:*}
     package=${pair#*:}
     command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
