@@ -26,6 +26,7 @@ class Row:
         peer: What was measured beside it on the same input; None where nothing compares.
         peer_value: The peer's figure in the same unit.
         target: What the figure should reach; None where it is only reported.
+        spread: The least and the greatest of the runs of which ``value`` is the median; None of a single run.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Row:
     peer: str | None = None
     peer_value: float | None = None
     target: float | None = None
+    spread: tuple[float, float] | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -61,6 +63,7 @@ class Row:
             "ratio": _short(self.ratio),
             "target": self.target,
             "met": self.met,
+            "spread": None if self.spread is None else [_short(bound) for bound in self.spread],
         }
 
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help="groups (spine) or single benchmarks (spine.ingest); all by default")
     parser.add_argument("--quick", action="store_true", help="small sizes; the figures are not kept without --out")
-    parser.add_argument("--domain", help="whose data to use; the first with a simulator by default")
+    parser.add_argument("--domain", help="whose data to use; by default the busiest with a simulator")
     parser.add_argument("--out", type=Path, help="where to write <group>.json; docs/benchmarks by default")
     options = parser.parse_args(arguments)
     console = Console(stderr=True, highlight=False)
@@ -87,7 +87,7 @@ def table_of(group: str, rows: Sequence[Row]) -> Table:
         sign = "≥" if row.better == "higher" else "≤"
         table.add_row(
             row.name if row.peer is None else f"{row.name}\n  against {row.peer}",
-            _figure(row.value),
+            _figure(row.value) if row.spread is None else f"{_figure(row.value)}\n{_range(row.spread)}",
             row.unit,
             _figure(row.peer_value),
             "" if row.ratio is None else f"{row.ratio:.2f} x",
@@ -95,6 +95,23 @@ def table_of(group: str, rows: Sequence[Row]) -> Table:
             {True: "yes", False: "NO", None: ""}[row.met],
         )
     return table
+
+
+def domain_of(name: str | None) -> Domain:
+    """
+    The domain asked for, or of those with a simulator the one that declares most events a day.
+
+    Raises:
+        ConfigError: There is no such domain, or it has no simulator.
+    """
+    catalog = load_catalog()
+    if name is not None and name not in catalog:
+        raise ConfigError(f"--domain: expected one of {', '.join(catalog)}, found {name!r}")
+    asked = [catalog[name]] if name else catalog.values()
+    simulated = [domain for domain in asked if (domain.folder / "simulate.py").is_file()]
+    if not simulated:
+        raise ConfigError("--domain: expected a domain with a simulator, found none")
+    return max(simulated, key=lambda domain: domain.demo.events / domain.demo.days)
 
 
 def _run(
@@ -108,7 +125,7 @@ def _run(
 
     for group, names in chosen.items():
         with tempfile.TemporaryDirectory(prefix="riskloom-bench-") as folder:
-            bench = Workbench(_domain(domain), _start(), Path(folder), is_quick, say)
+            bench = Workbench(domain_of(domain), _start(), Path(folder), is_quick, say)
             rows = [row for name in names for row in _measured(group, name, bench)]
         Console(file=sys.stdout).print(table_of(group, rows))
         if out is not None:
@@ -126,21 +143,14 @@ def _measured(group: str, name: str, bench: Workbench) -> Iterator[Row]:
         yield row
 
 
-def _domain(name: str | None) -> Domain:
-    """The domain asked for, or the first that has a simulator."""
-    catalog = load_catalog()
-    if name is not None and name not in catalog:
-        raise ConfigError(f"--domain: expected one of {', '.join(catalog)}, found {name!r}")
-    for each in [catalog[name]] if name else catalog.values():
-        if (each.folder / "simulate.py").is_file():
-            return each
-    raise ConfigError("--domain: expected a domain with a simulator, found none")
-
-
 def _start() -> datetime:
     """The first day of a simulation that ends this morning, so that features read online are fresh."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=DAYS)
+
+
+def _range(spread: tuple[float, float]) -> str:
+    return f"({' to '.join(_figure(bound) for bound in spread)})"
 
 
 def _figure(value: float | None) -> str:

@@ -10,10 +10,11 @@ import pytest
 
 from benchmarks.machine import describe
 from benchmarks.rows import Row, write_group
-from benchmarks.run import choose, groups, main, table_of
+from benchmarks.run import choose, domain_of, groups, main, table_of
+from riskloom.catalog import load_catalog
 from riskloom.errors import ConfigError
 
-KEYS = {"name", "value", "unit", "peer", "peer_value", "ratio", "target", "met"}
+KEYS = {"name", "value", "unit", "peer", "peer_value", "ratio", "target", "met", "spread"}
 MACHINE = {"cpu": "one", "cores": 2}
 
 
@@ -90,12 +91,30 @@ def test_an_unknown_name_is_refused_with_those_there_are(name: str) -> None:
     assert main([name]) == 2
 
 
+def test_by_default_the_busiest_domain_is_measured() -> None:
+    """Of those with a simulator, the one that declares most events a day; or the one that is named."""
+    simulated = [domain for domain in load_catalog().values() if (domain.folder / "simulate.py").is_file()]
+    chosen = domain_of(None)
+    assert all(chosen.demo.events / chosen.demo.days >= each.demo.events / each.demo.days for each in simulated)
+    assert domain_of(simulated[-1].name).name == simulated[-1].name
+    with pytest.raises(ConfigError, match="--domain: expected one of"):
+        domain_of("nothing")
+
+
 def test_the_machine_is_described() -> None:
     """A reader can tell what the figures were measured on."""
     found = describe()
     assert found["cores"] >= 1
     assert found["memory_gib"] > 0
     assert found["cpu"]
+
+
+def test_a_median_comes_with_the_least_and_the_greatest_of_its_runs() -> None:
+    """They stand below the figure, and cut to four digits in the file; a single run has none."""
+    several = _row("a", 20, spread=(10.123456, 30))
+    assert several.as_json()["spread"] == [10.12, 30]
+    assert _row("b", 20).as_json()["spread"] is None
+    assert list(table_of("spine", [several, _row("b", 20)]).columns[1].cells) == ["20\n(10.1 to 30)", "20"]
 
 
 def test_the_table_says_what_was_missed() -> None:
