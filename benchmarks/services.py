@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from riskloom.errors import ServiceError
+from riskloom.stack.process import Running
 from riskloom.stack.services import Service
 from riskloom.stack.supervisor import Supervisor
 
@@ -18,12 +19,13 @@ REDIS_SOCKET = "redis.sock"
 
 
 @contextmanager
-def running(service: Service, *, folder: Path, project: Path, say: Callable[[str], None]) -> Iterator[None]:
+def running(service: Service, *, folder: Path, project: Path, say: Callable[[str], None]) -> Iterator[Running]:
     """The service while the block lasts, from when it is ready."""
     supervisor = Supervisor(home=folder, project=project)
     try:
         supervisor.up([service], lambda name, what: say(f"  {name}: {what}"))
-        yield
+        (process,) = supervisor.running()
+        yield process
     finally:
         supervisor.down()
 

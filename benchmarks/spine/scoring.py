@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from benchmarks.champion import champion
 from benchmarks.rows import Row
 from benchmarks.services import free_port, running
 from benchmarks.spine.peer_service import CONFIGURATION
@@ -25,12 +26,11 @@ from riskloom.catalog import Domain
 from riskloom.errors import ServiceError
 from riskloom.features import catch_up
 from riskloom.features.definitions import definitions
-from riskloom.registry import LoadedModel, feature_service_name, load_model
+from riskloom.registry import LoadedModel, feature_service_name
 from riskloom.settings import Settings, environment
 from riskloom.stack.live import read_events, wait_until_scored
 from riskloom.stack.services import Service, services
-from riskloom.training.pipeline import promote_if_passed, train_and_save
-from riskloom.wiring import feature_source, model_store, plan_compiler, store_location
+from riskloom.wiring import model_store, store_location
 
 _PEER = "BentoML @api, Feast's SDK and a LightGBM booster: a score and nothing else"
 _WARM_UP = 200
@@ -49,7 +49,7 @@ def measure(bench: Workbench) -> Iterator[Row]:
     """Score events one after the other over one connection, with the embedded online store."""
     built = bench.built(bench.size(200_000, 10_000))
     settings = built.settings.model_copy(update={"scoring_port": free_port()})
-    model = _champion(bench, built)
+    model = champion(bench, built)
     bench.say("  filling the live windows")
     caught = catch_up(
         bench.domain,
@@ -76,33 +76,6 @@ def _events(bench: Workbench, count: int) -> list[dict[str, Any]]:
     key, now = bench.domain.subject.key, datetime.now(UTC).isoformat()
     newest = read_events(bench.domain, folder, sys.maxsize)[-count:]
     return [{**event, key: f"again-{event[key]}", "effective_at": now} for event in newest]
-
-
-def _champion(bench: Workbench, built: Built) -> LoadedModel:
-    """A promoted LightGBM model; one setting, since only its speed matters here."""
-    domain = bench.domain
-    plan = domain.training.model_copy(update={"candidates": ("lightgbm",), "trials": 1})
-    gate = domain.gate.model_copy(update={"minimum": 0.0, "tolerance": 0.0, "min_positives": 1})
-    quick = domain.model_copy(update={"training": plan, "gate": gate})
-    store, registry = model_store(built.settings), built.settings.registry
-    at = built.as_of
-    saved = train_and_save(
-        quick, feature_source(built.settings, domain), store, registry, as_of=at, at=at, by="benchmarks"
-    )
-    version = str(saved["version"])
-    answer = promote_if_passed(
-        domain.name,
-        store,
-        registry,
-        version,
-        compile_plan=plan_compiler(built.settings),
-        by="benchmarks",
-        why="to be measured",
-        at=at,
-    )
-    if not answer["promoted"]:
-        raise ServiceError(f"{domain.name}: no champion to measure: {'; '.join(answer['reasons'])}")
-    return load_model(store, domain.name, version)
 
 
 def _ours(bench: Workbench, settings: Settings, events: Sequence[dict[str, Any]]) -> Latency:
