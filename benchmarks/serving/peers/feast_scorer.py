@@ -12,6 +12,7 @@ from typing import Any
 
 import feast
 import lightgbm
+import numpy as np
 from feast.repo_config import RepoConfig
 
 from riskloom.catalog import load_domain
@@ -43,7 +44,7 @@ class FeastScorer:
 
     def score(self, event: Mapping[str, Any]) -> float:
         """The probability before calibration."""
-        return float(self._model.predict([self.row(event)], num_threads=1)[0])
+        return float(self._model.predict(np.array([self.row(event)]), num_threads=1)[0])
 
     def row(self, event: Mapping[str, Any]) -> list[float]:
         """The model's features, in its order; NaN where one is not known."""
