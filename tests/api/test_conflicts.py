@@ -10,6 +10,7 @@ import pytest
 
 from riskloom.errors import FeatureError
 from riskloom.registry import ModelStore, promote, read_record, save_model
+from riskloom.registry.beside import start_canary
 from services.api.app import create_api
 from services.api.calls import PREFIX
 from tests.api.world import DOMAINS, FIRST, NOW, RULE, SECOND, World, cases, fitting_details, source
@@ -260,3 +261,28 @@ def test_a_champion_is_rolled_back_as_it_was_seen(quick_world: World) -> None:
     assert (changed.status_code, changed.json()["code"]) == (409, "refused")
     assert str(world.home) not in changed.text
     assert read_record(records, MODEL_DOMAIN).champion == "2"
+
+
+def test_a_canary_is_taken_back_as_it_was_seen(quick_world: World) -> None:
+    """Only where there is one, and where models are as the caller saw them; it stands in the audit chain."""
+    world = quick_world
+    world.give("models", f"models:read:{MODEL_DOMAIN}", f"models:write:{MODEL_DOMAIN}")
+    store, records = ModelStore(world.home / "bentoml", world.home / "keys"), world.home / "registry"
+    for bound in (0.5, 0.6):
+        save_model(store, *make_model(threshold=bound), PASSED, documents={})
+    said: dict[str, Any] = {"by": "mila", "why": "to see how it does", "at": NOW}
+    promote(records, store, MODEL_DOMAIN, "1", **said)
+
+    def back(saw: int) -> Any:
+        return world.ask("end_canary", {"reason": "too many reviews"}, saw=saw, by="models", domain=MODEL_DOMAIN)
+
+    nothing = back(1)
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "refused")
+    start_canary(records, store, MODEL_DOMAIN, "2", share=0.05, key=b"k", **said)
+    stale = back(1)
+    assert (stale.status_code, stale.headers["ETag"]) == (412, '"2"')
+    assert [change.split(" at ")[0] for change in stale.json()["changes"]] == ["canary 2 by mila"]
+    assert back(2).json()["canary"] is None
+    assert read_record(records, MODEL_DOMAIN).history[-1].by == "key:models"
+    events = world.ask("list_audit_events").json()["items"]
+    assert [event["object_id"] for event in events if event["action"] == "model.canary_taken_back"] == [MODEL_DOMAIN]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from riskloom.cli import build_app
 from riskloom.errors import MovedError, RegistryError, SignatureError
+from riskloom.lifecycle.assignment import ensure_assignment_key, key_of_canary
 from riskloom.registry import ModelStore, promote, read_record, rollback, save_model
 from riskloom.registry.beside import end_canary, end_shadow, shadow_since, start_canary, start_shadow
 from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model
@@ -145,3 +149,29 @@ def test_a_record_of_before_is_read(folder: Path) -> None:
     path.write_text(old.replace(',"share":null', ""), encoding="utf-8")
     record = read_record(folder, DOMAIN)
     assert (record.champion, record.canary, record.shadow) == ("1", None, None)
+
+
+def test_commands_begin_and_end_both(
+    folder: Path, store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As people type them; a canary's key follows from the one that roll-outs of rules are assigned with."""
+    monkeypatch.setenv("RISKLOOM_HOME", str(tmp_path))
+    runner, app, said = CliRunner(), build_app(), ("--by", "ana", "--why", "to see")
+
+    def run(*arguments: str) -> str:
+        done = runner.invoke(app, [*arguments, *said], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "version 2 is in shadow of version 1" in run("shadow", "start", DOMAIN, "2")
+    assert "version 2 is in shadow no more" in run("shadow", "end", DOMAIN)
+    assert "version 2 decides 5.00% of subjects, 1 the rest" in run("canary", "set-share", DOMAIN, "2", "0.05")
+    canary = read_record(folder, DOMAIN).canary
+    assert canary is not None
+    assert bytes.fromhex(canary.key) == key_of_canary(ensure_assignment_key(store.keys), DOMAIN, "2")
+    listed = json.loads(runner.invoke(app, ["models", DOMAIN, "--json"], catch_exceptions=False).output)
+    assert listed["canary"] == {"version": "2", "share": 0.05}
+    assert [row["role"] for row in listed["versions"]] == ["champion", "canary 5.00%", "", ""]
+    assert "version 2 is taken back, 1 decides all" in run("canary", "take-back", DOMAIN)
+    with pytest.raises(RegistryError, match="no version in shadow"):
+        runner.invoke(app, ["shadow", "report", DOMAIN], catch_exceptions=False)
