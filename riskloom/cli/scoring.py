@@ -63,7 +63,7 @@ def score(
         out,
         observed_at=datetime.now(UTC),
         scratch=settings.home,
-        jobs=jobs or len(os.sched_getaffinity(0)),
+        jobs=jobs or os.cpu_count() or 1,
         memory=settings.duckdb_memory,
         pseudonym_key=ensure_pseudonym_key(settings.keys) if domain.event_table.pseudonyms else None,
     )

@@ -18,6 +18,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain, load_catalog
+from riskloom.features import StoreLocation
 from riskloom.registry import ModelStore
 from riskloom.settings import PROJECT_ROOT, Settings, environment
 from riskloom.wiring import store_location
@@ -68,15 +69,17 @@ def world(built_world: World, tmp_path: Path) -> World:
     return World(Settings(home=home), built_world.keys, built_world.now)
 
 
-def real_backend(world: World, kind: type[SignedBackend] = SignedBackend) -> SignedBackend:
-    """The back end over a home, or a variant of it that fails on purpose."""
+def real_backend(
+    world: World, kind: type[SignedBackend] = SignedBackend, *, store: StoreLocation | None = None
+) -> SignedBackend:
+    """The back end over a home and its own store or another, or a variant of it that fails on purpose."""
     settings = world.settings
     return kind(
         DOMAINS,
         registry=settings.registry,
         models=ModelStore(home=settings.bentoml_home, keys=settings.keys),
         rules=settings.rules,
-        store=store_location(settings),
+        store=store or store_location(settings),
         entries=settings.entries,
         events=settings.events,
         clock=lambda: world.now,

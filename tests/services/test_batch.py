@@ -6,26 +6,28 @@ import itertools
 import math
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain
-from riskloom.features import EntryLog, open_live
+from riskloom.features import EntryLog, StoreLocation, open_live
 from riskloom.ledger import read_decisions
 from riskloom.settings import Settings
 from riskloom.wiring import store_location
 from services.scoring import batch
+from services.scoring.backend import SignedBackend
 from services.scoring.batch import MAX_BYTES, MAX_EVENTS, MOST_BATCHES, TOGETHER
 from tests.features.served import planned, served
-from tests.services.conftest import World, event, in_process, real_backend
+from tests.services.conftest import DOMAINS, World, event, in_process, real_backend
 from tests.services.test_faults import FailingStore
-from tests.services.world import CALM, FLAGGED, concealed, views_of
+from tests.services.world import CALM, FLAGGED, concealed, fill_windows, views_of
 
 #: What differs between two services that decide the same events in the same order.
 _OWN = {"decision_id", "latency_ms"}
@@ -75,11 +77,36 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     return content
 
 
-@pytest.fixture
-def twins(world: World, tmp_path: Path) -> tuple[World, World]:
-    """Two homes with the same content."""
+@dataclass(frozen=True)
+class Twin:
+    """One of two services that have the same and share nothing."""
+
+    world: World
+    store: StoreLocation
+
+    @property
+    def backend(self) -> SignedBackend:
+        """Over its home and its store."""
+        return real_backend(self.world, store=self.store)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.needs("redis-server"))])
+def twins(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> tuple[Twin, Twin]:
+    """Two homes with the same content, with SQLite or with databases of a real Redis."""
     shutil.copytree(world.settings.home, tmp_path / "other")
-    return world, replace(world, settings=Settings(home=tmp_path / "other"))
+    worlds = (world, replace(world, settings=Settings(home=tmp_path / "other")))
+    if request.param == "sqlite":
+        first, second = (Twin(each, store_location(each.settings)) for each in worlds)
+        return first, second
+    url = str(request.getfixturevalue("redis_server")).rpartition("/")[0]
+    made = []
+    for number, each in enumerate(worlds, 1):
+        redis.Redis.from_url(f"{url}/{number}").flushdb()
+        store = replace(store_location(each.settings), online=f"{url}/{number}")
+        for domain in DOMAINS.values():
+            fill_windows(each.settings, domain, store, now=each.now)
+        made.append(Twin(each, store))
+    return made[0], made[1]
 
 
 def failing(world: World) -> FailingStore:
@@ -95,34 +122,33 @@ def kept(world: World, domain: Domain) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name not in _OWN} for row in rows]
 
 
-def windows(world: World, domain: Domain) -> dict[str, float]:
+def windows(twin: Twin, domain: Domain) -> dict[str, float]:
     """What the live windows hold of an entity, without what is empty."""
-    settings, later = world.settings, world.now + timedelta(minutes=1)
-    location, views = store_location(settings), views_of(settings, domain)
-    reads = planned(domain, location, views).reads
-    live = open_live(domain, reads.windows, location, EntryLog(settings.entries), lambda: later)
+    settings, later = twin.world.settings, twin.world.now + timedelta(minutes=1)
+    views = views_of(settings, domain)
+    reads = planned(domain, twin.store, views).reads
+    live = open_live(domain, reads.windows, twin.store, EntryLog(settings.entries), lambda: later)
     keys = {view.join_key: concealed(domain, view.join_key, FLAGGED) for view in views}
-    with served(domain, location, views, live) as reader:
+    with served(domain, twin.store, views, live) as reader:
         values = reader.read(keys, now=later).values
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
-def test_a_batch_decides_as_its_events_alone(twins: tuple[World, World], domain: Domain) -> None:
+def test_a_batch_decides_as_its_events_alone(twins: tuple[Twin, Twin], domain: Domain) -> None:
     """Answers, kept decisions with their features, and the windows afterwards are the same, to the last bit."""
     one, other = twins
-    events, sent = stream_of(domain, 2 * TOGETHER + 5, at=one.now), itertools.count()
-    moment = one.now
-    with in_process(one, clock=lambda: moment) as client:
-        alone = []
-        for each in events:
-            moment = one.now + timedelta(microseconds=next(sent))
+    moment = start = one.world.now
+    events, alone = stream_of(domain, 2 * TOGETHER + 5, at=start), []
+    with in_process(one.world, backend=one.backend, clock=lambda: moment) as client:
+        for place, each in enumerate(events):
+            moment = start + timedelta(microseconds=place)
             url = f"/v1/domains/{domain.name}/score"
-            alone.append(client.post(url, json=each, headers=one.auth()).json())
-    with in_process(other) as client:
-        together = [result["decision"] for result in Sender(client, other, domain).results(events)]
+            alone.append(client.post(url, json=each, headers=one.world.auth()).json())
+    with in_process(other.world, backend=other.backend) as client:
+        together = [result["decision"] for result in Sender(client, other.world, domain).results(events)]
     assert [{**row, "decision_id": ""} for row in together] == [{**row, "decision_id": ""} for row in alone]
-    rows = kept(other, domain)
-    assert rows == kept(one, domain)
+    rows = kept(other.world, domain)
+    assert rows == kept(one.world, domain)
     assert windows(other, domain) == windows(one, domain)
     assert len({row["outcome"] for row in rows}) > 1
     assert rows[0]["features"] != rows[5]["features"], "the sixth event is of the first one's entity and must see it"

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from riskloom.catalog import Domain
 from riskloom.client import Decision
 from riskloom.ledger import read_decisions
+from riskloom.wiring import store_location
 from services.scoring.app import Direct
 from tests.conftest import free_port
 from tests.services.conftest import World, event, in_process, wait_until
@@ -71,7 +72,8 @@ class Serving:
 def store(world: World, domain: Domain, tmp_path: Path) -> Iterator[Store]:
     """A Redis that writes down what it holds, filled."""
     with own_redis(tmp_path / "redis") as redis_, relaying(redis_.port) as relay:
-        fill_windows(on_redis(world, redis_.url).settings, domain, now=world.now)
+        settings = on_redis(world, redis_.url).settings
+        fill_windows(settings, domain, store_location(settings), now=world.now)
         yield Store(redis_, relay, on_redis(world, f"redis://{HOST}:{relay.port}/0"))
 
 
@@ -174,7 +176,7 @@ def test_redis_that_forgot_everything_is_not_believed(world: World, domain: Doma
     """A Redis that starts empty would say that nobody ever did anything: it is not asked until it was filled again."""
     with own_redis(tmp_path / "redis", is_kept=False) as redis_:
         on_it = on_redis(world, redis_.url)
-        fill_windows(on_it.settings, domain, now=world.now)
+        fill_windows(on_it.settings, domain, store_location(on_it.settings), now=world.now)
         with serving(on_it, domain) as service:
             assert service.score(FLAGGED)["basis"] == "expected_cost"
             redis_.kill()
@@ -183,7 +185,7 @@ def test_redis_that_forgot_everything_is_not_believed(world: World, domain: Doma
             for _ in range(5):
                 assert service.score(FLAGGED)["basis"] == "safe_outcome"
             assert service.status()["state"] == "degraded"
-            fill_windows(on_it.settings, domain, now=world.now)
+            fill_windows(on_it.settings, domain, store_location(on_it.settings), now=world.now)
             wait_until(lambda: bool(service.status()["state"] == "ready"))
             assert service.score(FLAGGED)["basis"] == "expected_cost"
 

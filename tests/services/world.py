@@ -11,7 +11,7 @@ import numpy as np
 
 from riskloom.access import METRICS, create_key
 from riskloom.catalog import Domain
-from riskloom.features import FeatureView, PlanCompiler, ReadPlan, apply, load_views, open_store
+from riskloom.features import FeatureView, PlanCompiler, ReadPlan, StoreLocation, apply, load_views, open_store
 from riskloom.features.dbt import DbtProject, parse
 from riskloom.features.live import decided_stream, open_state, to_us
 from riskloom.pseudonyms import KEY_FILE, Pseudonyms
@@ -83,12 +83,12 @@ def decisive(settings: Settings, domain: Domain) -> WindowFeature:
 def put_online(settings: Settings, domain: Domain, views: tuple[FeatureView, ...], *, now: datetime) -> None:
     """Let the flagged entity have one event that the decisive feature counts; nobody else has any."""
     apply(open_store(store_location(settings)), domain, views, settings.marts)
-    fill_windows(settings, domain, now=now)
+    fill_windows(settings, domain, store_location(settings), now=now)
 
 
-def fill_windows(settings: Settings, domain: Domain, *, now: datetime) -> None:
-    """The windows alone, on whichever store the settings name."""
-    plan, state = plan_of(settings, domain), open_state(store_location(settings))
+def fill_windows(settings: Settings, domain: Domain, location: StoreLocation, *, now: datetime) -> None:
+    """Put that event into the live windows of a store."""
+    plan, state = plan_of(settings, domain), open_state(location)
     mark_bootstrapped(plan, state, to_us(now - timedelta(days=1)))
     feature = decisive(settings, domain)
     stream = plan.stream(feature.stream)
