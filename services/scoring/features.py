@@ -189,10 +189,14 @@ class GuardedFeatures:
     async def _open(self, plan: ReadPlan, now: datetime) -> None:
         async with asyncio.timeout(OPEN_SECONDS):
             store = await asyncio.to_thread(self._backend.open_store, self._domain.name, plan)
-            await store.connect()
-            await store.check()
-            # what is done at the first reading is done before an event waits for it
-            await store.read(self._nobody, now=now)
+            try:
+                await store.connect()
+                await store.check()
+                # what is done at the first reading is done before an event waits for it
+                await store.read(self._nobody, now=now)
+            except BaseException:
+                store.close()
+                raise
         self._replace(store, plan)
 
     def _put_off(self, plan: ReadPlan, error: Exception) -> None:
