@@ -97,7 +97,7 @@ async def _decider(domain: Domain, backend: MemoryBackend, outbox: Outbox) -> De
         {domain.name: domain},
         backend,
         clock=time.monotonic,
-        prepare=lambda _, plan: features.read_by(plan, _NOW),
+        prepare=lambda _, plan: features.read_by(plan),
         on_failure=_refuse,
     )
     rules = RulesInService(

@@ -126,7 +126,7 @@ class GuardedFeatures:
         freshness = {view.name: _freshness(row, view.name, at) for view in views}
         return Reading(at, row.values if row else {}, freshness, is_reachable=row is not None)
 
-    async def read_by(self, plan: ReadPlan, now: datetime) -> None:
+    async def read_by(self, plan: ReadPlan) -> None:
         """
         Read by a plan from now on; the connection there is serves until then, or for good where it reads the same.
 
@@ -137,7 +137,7 @@ class GuardedFeatures:
             return
         try:
             async with self._connecting:
-                await self._open(plan, now)
+                await self._open(plan)
         except NotBootstrappedError as error:
             if self._store is not None:
                 raise
@@ -186,14 +186,12 @@ class GuardedFeatures:
         self.breaker.answered()
         return row
 
-    async def _open(self, plan: ReadPlan, now: datetime) -> None:
+    async def _open(self, plan: ReadPlan) -> None:
         async with asyncio.timeout(OPEN_SECONDS):
             store = await asyncio.to_thread(self._backend.open_store, self._domain.name, plan)
             try:
                 await store.connect()
-                await store.check()
-                # what is done at the first reading is done before an event waits for it
-                await store.read(self._nobody, now=now)
+                await self._look(store)  # what is done at the first reading is done before an event waits for it
             except BaseException:
                 store.close()
                 raise
@@ -217,15 +215,20 @@ class GuardedFeatures:
         try:
             async with self._connecting:
                 if self._store is None:
-                    await self._open(self._plan, self._clock())
+                    await self._open(self._plan)
                 else:
                     async with asyncio.timeout(PROBE_SECONDS):
-                        await self._store.ask(lambda store: store.check())
+                        await self._store.ask(self._look)
         except Exception as error:  # noqa: BLE001 - whatever a store's client raises: it is tried again
             self._fail(error)
             return False
         self._succeed()
         return True
+
+    async def _look(self, store: OnlineStore) -> None:
+        """Whether events could be counted, and whether the state that is read is still kept up; raises if not."""
+        await store.check()
+        await store.read(self._nobody, now=self._clock())
 
     async def _recover(self) -> None:
         """Probe until the store is whole, then count what was missed."""

@@ -161,7 +161,7 @@ class Runtime:
     async def _prepare(self, domain: str, plan: ReadPlan) -> None:
         """Have the rules that may speak of a new champion's features, then read by its plan: it takes over at once."""
         await self._rules.refresh()
-        await self._features[domain].read_by(plan, self._clock())
+        await self._features[domain].read_by(plan)
 
     async def _stay_current(self) -> None:
         await self._refresh_or_log()

@@ -201,14 +201,14 @@ def test_a_store_is_kept_for_who_asks_it_while_it_is_replaced(
         assert isinstance(backend, Gated)
         features = GuardedFeatures(domain, backend, clock=lambda: world.now)
         plan = backend.plan(domain.name, "1")
-        await features.read_by(plan, world.now)
+        await features.read_by(plan)
         body = json.dumps(event(domain, CALM))
         sent = read_event(request_model(domain), json.loads(body, parse_float=Decimal))
         sent |= domain.event_table.joined_values(sent)
         waiting = asyncio.create_task(features.decide(sent, plan.reads.views, now=world.now))
         await backend.asked.wait()
         other = plan.reads.model_copy(update={"project": "another"})
-        await features.read_by(plan.model_copy(update={"reads": other}), world.now)
+        await features.read_by(plan.model_copy(update={"reads": other}))
         assert backend.closed == []
         backend.gate.set()
         reading = await waiting
