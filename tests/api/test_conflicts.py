@@ -271,7 +271,7 @@ def test_a_canary_is_taken_back_as_it_was_seen(quick_world: World) -> None:
     for bound in (0.5, 0.6):
         save_model(store, *make_model(threshold=bound), PASSED, documents={})
     said: dict[str, Any] = {"by": "mila", "why": "to see how it does", "at": NOW}
-    promote(records, store, MODEL_DOMAIN, "1", **said)
+    promote(records, store, MODEL_DOMAIN, "1", compile_plan=planned, **said)
 
     def back(saw: int) -> Any:
         return world.ask("end_canary", {"reason": "too many reviews"}, saw=saw, by="models", domain=MODEL_DOMAIN)
