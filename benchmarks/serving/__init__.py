@@ -1,3 +1,3 @@
 """Serving: what stands between the marts and an answer, each beside its peer."""
 
-BENCHMARKS = ("materialise", "decisions", "reasons")
+BENCHMARKS = ("materialise", "row", "decisions", "reasons")
