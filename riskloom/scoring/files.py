@@ -148,7 +148,7 @@ def _score_file(work: _Work, path: Path, scored: ScoredRows, refused: RefusedRow
         staged = _staged(work, path, connection, scratch)
         if staged.bad:
             query = "SELECT _row, _reasons FROM staged WHERE _reasons IS NOT NULL"
-            refused.add(path.name, connection.sql(query).to_arrow_table())
+            refused.add(path.name, connection.execute(query).to_arrow_table())
         for events in _stretches(work, connection):
             scores, outcomes = _scored(work, events, pool)
             scored.add(path.name, events, scores, outcomes, work.model.version)

@@ -19,7 +19,7 @@ from riskloom.catalog import Domain
 from riskloom.features import ReadPlan
 from riskloom.ledger import read_decisions
 from riskloom.registry import LoadedModel, ModelStore, rollback
-from services.scoring import ports
+from services.scoring import app, ports
 from services.scoring.backend import SignedBackend
 from services.scoring.ports import Matrix
 from tests.services.conftest import World, event, in_process, real_backend, wait_until
@@ -295,6 +295,7 @@ def test_our_own_mistake_is_answered_without_its_words(
 def test_decision_that_takes_too_long_is_none(world: World, domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time limit the caller has an answer, and the ledger has no decision nobody was told of."""
     monkeypatch.setattr(StrangeModel, "behaviour", "slow")
+    monkeypatch.setattr(app, "DECIDE_SECONDS", 0.1)  # less than reasons may take
     with in_process(world, backend=real_backend(world, StrangeModel)) as client:
         response = post(client, world, domain, FLAGGED)
         assert (response.status_code, response.json()["code"]) == (504, "timeout")
