@@ -183,6 +183,9 @@ class Gated(SignedBackend):
             async def read(self, row: Mapping[str, str | None], *, now: datetime) -> ports.OnlineRow:
                 return await store.read(row, now=now)
 
+            async def check(self) -> None:
+                await store.check()
+
             def close(self) -> None:
                 backend.closed.append(number)
                 store.close()
