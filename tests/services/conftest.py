@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from prometheus_client import values
 from starlette.testclient import TestClient
 
 from riskloom.catalog import Domain, load_catalog
@@ -44,6 +45,12 @@ class World:
     def auth(self, key: str = "scorer") -> dict[str, str]:
         """The header that presents a key."""
         return {"Authorization": f"Bearer {self.keys[key]}"}
+
+
+@pytest.fixture(autouse=True)
+def own_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each application counts from nought: where BentoML was imported, Prometheus' client keeps counts in a file."""
+    monkeypatch.setattr(values, "ValueClass", values.MutexValue)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 from riskloom.catalog import Domain
@@ -94,7 +95,8 @@ class SlowToExplain(SignedBackend):
         honest = model.top_features
 
         def top_features(row: Any, count: int) -> list[tuple[str, float]]:
-            self.gate.wait(_LONG)
+            if not np.isnan(row).all():  # that is the champion's warming up
+                self.gate.wait(_LONG)
             return honest(row, count)
 
         model.top_features = top_features  # type: ignore[method-assign]
