@@ -77,7 +77,7 @@ def made_now(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _size(bench: Workbench) -> int:
-    return bench.size(50_000, 10_000)
+    return bench.size(400_000, 10_000)
 
 
 def _fill(bench: Workbench, built: Built, settings: Settings) -> None:

@@ -111,7 +111,7 @@ class WindowEngine:
         self.plan, self.store, self._clock = plan, store, clock
         self._entities = entities_of(plan)
         self._programs: dict[tuple[str, ...], Program] = {}
-        self._due: list[tuple[bytes, Entity, bytes]] = []
+        self._due: dict[bytes, tuple[Entity, bytes]] = {}  # the latest of each key, however often it became due
         self._most_due = _MOST_DUE if folds_later else 1
         layouts = {key: entity.layout for key, entity in self._entities.items()}
         self._coders = {stream.name: EventCoder(stream, tag, layouts) for tag, stream in enumerate(plan.streams)}
@@ -222,7 +222,7 @@ class WindowEngine:
         if not is_duplicate:
             for touch, entity, blob in zip(exchange.touches, entities, answer.blobs, strict=True):
                 if touch.record and is_due(entity.layout, blob):
-                    self._due.append((touch.key, entity, blob))
+                    self._due[touch.key] = (entity, blob)
             if len(self._due) >= self._most_due:
                 self.settle()
         return Observation(answer.stamp_us, is_duplicate, computed)
@@ -306,7 +306,7 @@ class WindowEngine:
     def settle(self) -> None:
         """Fold the keys whose records have become many; no value depends on when."""
         while self._due:
-            key, entity, blob = self._due.pop()
+            key, (entity, blob) = self._due.popitem()
             with suppress(StateUnavailableError):  # its events are counted; the key's next one folds it
                 self.store.swap(key, blob, folded(entity.layout, blob))
 
