@@ -15,10 +15,11 @@ from riskloom.errors import MovedError, RegistryError, SignatureError
 from riskloom.lifecycle.assignment import ensure_assignment_key, key_of_canary
 from riskloom.registry import ModelStore, promote, read_record, rollback, save_model
 from riskloom.registry.beside import end_canary, end_shadow, shadow_since, start_canary, start_shadow
-from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model
+from tests.registry.models import DOMAIN, PASSED, REFUSED, make_model, planned
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 SAID: dict[str, Any] = {"by": "ana", "why": "to see how it does", "at": AT}
+PROMOTED: dict[str, Any] = {"compile_plan": planned, **SAID}
 CANARY: dict[str, Any] = {"share": 0.05, "key": b"k" * 32, **SAID}
 
 
@@ -28,7 +29,7 @@ def folder(tmp_path: Path, store: ModelStore) -> Path:
     for number in range(1, 5):
         manifest, payload = make_model(threshold=number / 10)
         save_model(store, manifest, payload, REFUSED if number == 4 else PASSED, documents={})
-    promote(tmp_path / "registry", store, DOMAIN, "1", **SAID)
+    promote(tmp_path / "registry", store, DOMAIN, "1", **PROMOTED)
     return tmp_path / "registry"
 
 
@@ -44,7 +45,7 @@ def test_a_canary_grows_and_is_promoted(folder: Path, store: ModelStore) -> None
         ("canary", "2", 0.5, "ana"),
     ]
     assert read_record(folder, DOMAIN) == record
-    promoted = promote(folder, store, DOMAIN, "2", **SAID)
+    promoted = promote(folder, store, DOMAIN, "2", **PROMOTED)
     assert (promoted.champion, promoted.canary) == ("2", None)
     assert rollback(folder, store, DOMAIN, **SAID).champion == "1"
 
@@ -52,7 +53,7 @@ def test_a_canary_grows_and_is_promoted(folder: Path, store: ModelStore) -> None
 def test_a_canary_outlives_another_champion(folder: Path, store: ModelStore) -> None:
     """Who was in stays in while the others get a new champion."""
     before = start_canary(folder, store, DOMAIN, "2", **CANARY)
-    assert promote(folder, store, DOMAIN, "3", **SAID).canary == before.canary
+    assert promote(folder, store, DOMAIN, "3", **PROMOTED).canary == before.canary
     assert rollback(folder, store, DOMAIN, **SAID).canary == before.canary
 
 
@@ -129,7 +130,7 @@ def test_a_shadow_comes_and_goes(folder: Path, store: ModelStore) -> None:
 def test_a_promoted_shadow_is_champion_alone(folder: Path, store: ModelStore) -> None:
     """It does not go on to score beside itself."""
     start_shadow(folder, store, DOMAIN, "2", **SAID)
-    record = promote(folder, store, DOMAIN, "2", **SAID)
+    record = promote(folder, store, DOMAIN, "2", **PROMOTED)
     assert (record.champion, record.shadow) == ("2", None)
 
 
