@@ -20,6 +20,7 @@ from benchmarks.windows.online_events import ENTITIES, START, Call, calls, plan
 from benchmarks.workbench import Workbench
 from riskloom.windows import WindowPlan
 from riskloom.windows.engine import WindowEngine, entities_of, mark_bootstrapped
+from riskloom.windows.events import MAX_TIME_US
 from riskloom.windows.redis_store import RedisStateStore
 from riskloom.windows.sqlite_store import SqliteStateStore
 from riskloom.windows.store import StateStore
@@ -128,13 +129,15 @@ def _percentiles(took: Sequence[float]) -> tuple[float, float]:
 
 
 def _typical_bytes(declared: WindowPlan, store: StateStore) -> float:
-    """The median over keys of all entities."""
+    """The median over keys of all entities, with what lies beside the blobs."""
     keys = [
         entity.prefix + f"{name}-{place:08d}".encode()
         for name, entity in entities_of(declared).items()
         for place in range(100)
     ]
-    return statistics.median(len(blob) for blob in store.read(keys) if blob)
+    blobs, laters = store.read(keys, MAX_TIME_US)
+    beside = {place: len(later.records) for place, later in laters.items()}
+    return statistics.median(len(blob) + beside.get(place, 0) for place, blob in enumerate(blobs) if blob)
 
 
 def _feast(declared: WindowPlan, url: str, folder: Path, events: int) -> list[float]:

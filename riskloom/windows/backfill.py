@@ -14,7 +14,7 @@ from riskloom.windows.events import EventCoder, key_of
 from riskloom.windows.history import History, Part
 from riskloom.windows.plan import WindowPlan
 from riskloom.windows.state import FENCE_SIZE, fence_of
-from riskloom.windows.store import StateStore, stamped
+from riskloom.windows.store import Entry, StateStore, stamped
 
 #: Events whose keys are put together at a time; bounds the memory of a backfill.
 EVENTS_AT_A_TIME = 2_000_000
@@ -77,8 +77,10 @@ def backfill(
         buckets = 1 + sum(counts.values()) // EVENTS_AT_A_TIME
         for entity in entities_of(plan).values():
             for bucket in range(buckets):
-                entries = history.blobs(entity.layout, Part(bucket, buckets))
-                keys += store.write((entity.prefix + key.encode(), blob, entity.keep_us) for key, blob in entries)
+                states = history.states(entity.layout, Part(bucket, buckets))
+                keys += store.write(
+                    Entry(entity.prefix + key.encode(), blob, parcels, entity.keep_us) for key, blob, parcels in states
+                )
         for stream in plan.streams:
             prefix = event_prefix(plan, stream.name)
             accepted = ((prefix + name.encode(), stamp_us) for name, stamp_us in history.accepted(stream))
@@ -114,9 +116,10 @@ def rebuild(
     """
     entity = entities_of(plan)[join_key]
     with _history(plan, streams, as_of_us) as history:
-        found = dict(history.blobs(entity.layout, Part(key=key)))
-    blob = found.get(key, fence_of(as_of_us) + entity.base)
-    store.write([(entity.prefix + key.encode(), _continued(plan, entity, blob, key, as_of_us, since), entity.keep_us)])
+        nothing = (key, fence_of(as_of_us) + entity.base, ())
+        _, blob, parcels = next(history.states(entity.layout, Part(key=key)), nothing)
+    continued = _continued(plan, entity, blob, key, as_of_us, since)
+    store.write([Entry(entity.prefix + key.encode(), continued, parcels, entity.keep_us)])
 
 
 def _continued(

@@ -12,6 +12,7 @@ from riskloom.errors import (
     EventRefusedError,
     NotBootstrappedError,
     PastReadError,
+    StateCorruptError,
     StateUnavailableError,
     WindowError,
 )
@@ -22,8 +23,8 @@ from riskloom.windows.kept import check_kept
 from riskloom.windows.layout import EntityLayout, layouts_of
 from riskloom.windows.plan import WindowPlan
 from riskloom.windows.program import Program
-from riskloom.windows.state import empty_base, fence_of, is_whole, opened, stamp_of
-from riskloom.windows.store import MAX_AHEAD_US, Answer, Exchange, StateStore, Touch
+from riskloom.windows.state import UNTIL, Later, empty_base, fence_of, is_whole, opened, stamp_of
+from riskloom.windows.store import MAX_AHEAD_US, Answer, Exchange, Found, StateStore, Swap, Touch
 
 #: Clocks of machines differ by so much at most; what lies further ahead is refused.
 MAX_FUTURE_US = 300_000_000
@@ -60,6 +61,15 @@ class Pending(NamedTuple):
     computed: dict[str, Value] | None
 
 
+class _Due(NamedTuple):
+    """A key that waits to be folded: its blob, the stamp as of which it lay there, and what was needed beside it."""
+
+    entity: Entity
+    blob: bytes
+    at_us: int
+    later: Later | None
+
+
 class Entity:
     """What is worked out once for a join key: its layout, the code that computes its features, how a key begins."""
 
@@ -71,6 +81,7 @@ class Entity:
         self.compute: Compute = compiled(plan, layout)
         self.nothing: dict[str, Value] = {feature.name: None for view in layout.views for feature in view.features}
         self.blank = fence_of(0) + self.base
+        self.reach_us = min((lane.spans[-1].width_us for lane in layout.lanes if lane.delay_us), default=0)
 
 
 def state_prefix(plan: WindowPlan) -> bytes:
@@ -111,7 +122,7 @@ class WindowEngine:
         self.plan, self.store, self._clock = plan, store, clock
         self._entities = entities_of(plan)
         self._programs: dict[tuple[str, ...], Program] = {}
-        self._due: dict[bytes, tuple[Entity, bytes]] = {}  # the latest of each key, however often it became due
+        self._due: dict[bytes, _Due] = {}  # the latest of each key, however often it became due
         self._most_due = _MOST_DUE if folds_later else 1
         layouts = {key: entity.layout for key, entity in self._entities.items()}
         self._coders = {stream.name: EventCoder(stream, tag, layouts) for tag, stream in enumerate(plan.streams)}
@@ -214,15 +225,17 @@ class WindowEngine:
             _stamps(entities, answer.blobs)  # tells a corrupted fence from a clock that was set back
             raise WindowError("the clock is more than a day behind the stamps in the window state")
         is_duplicate = answer.outcome == "duplicate"
+        _require_parcels(entities, answer, answer.stamp_us)
         if computed is not None:
-            found = self._values(entities, answer.blobs, answer.stamp_us)
+            found = self._values(entities, answer, answer.stamp_us)
             if found is None:
                 return Observation(answer.stamp_us, is_duplicate, None)
             computed = computed | found
         if not is_duplicate:
-            for touch, entity, blob in zip(exchange.touches, entities, answer.blobs, strict=True):
-                if touch.record and is_due(entity.layout, blob):
-                    self._due[touch.key] = (entity, blob)
+            for place, (touch, entity, blob) in enumerate(zip(exchange.touches, entities, answer.blobs, strict=True)):
+                later = answer.laters.get(place)
+                if later is not None or (touch.record and is_due(entity.layout, blob)):
+                    self._due[touch.key] = _Due(entity, blob, answer.stamp_us, later)
             if len(self._due) >= self._most_due:
                 self.settle()
         return Observation(answer.stamp_us, is_duplicate, computed)
@@ -276,11 +289,13 @@ class WindowEngine:
                 values |= entity.nothing
             else:
                 wanted.append((entity, entity.prefix + key))
-        blobs = self.store.read([key for _, key in wanted])
+        now_us = self._clock() if at_us is None else at_us
+        state = self.store.read([key for _, key in wanted], now_us)
         entities = [entity for entity, _ in wanted]
         if at_us is None:
-            at_us = max([self._clock(), *_stamps(entities, blobs)])
-        found = self._values(entities, blobs, at_us)
+            at_us = max([now_us, *_stamps(entities, state.blobs)])
+        _require_parcels(entities, state, at_us)
+        found = self._values(entities, state, at_us)
         if found is None:
             raise PastReadError(f"the state of these keys ({', '.join(keys)}) no longer tells that instant apart")
         return values | found
@@ -306,13 +321,16 @@ class WindowEngine:
     def settle(self) -> None:
         """Fold the keys whose records have become many; no value depends on when."""
         while self._due:
-            key, (entity, blob) = self._due.popitem()
+            key, (entity, blob, at_us, later) = self._due.popitem()
+            base, parcels = folded(entity.layout, blob, at_us, later)
             with suppress(StateUnavailableError):  # its events are counted; the key's next one folds it
-                self.store.swap(key, blob, folded(entity.layout, blob))
+                self.store.swap(Swap(key, blob, base, None if later is None else at_us, parcels))
 
-    def _values(self, entities: Sequence[Entity], blobs: Sequence[bytes], at_us: int) -> dict[str, Value] | None:
+    def _values(self, entities: Sequence[Entity], state: Answer | Found, at_us: int) -> dict[str, Value] | None:
         """The features of keys at an instant; None where the state of one was folded beyond that instant."""
-        states = [blob or entity.blank for entity, blob in zip(entities, blobs, strict=True)]
+        states = [blob or entity.blank for entity, blob in zip(entities, state.blobs, strict=True)]
+        for place, later in state.laters.items():
+            states[place] += later.records
         if all(map(is_whole, states)):
             layouts = tuple(entity.layout for entity in entities)
             program = self._programs.get(names := tuple(layout.join_key for layout in layouts))
@@ -321,8 +339,8 @@ class WindowEngine:
             if (values := program.values(states, at_us)) is not None:
                 return values
         computed: dict[str, Value] = {}
-        for entity, state in zip(entities, states, strict=True):
-            found = _computed(entity, state, at_us)
+        for entity, blob in zip(entities, states, strict=True):
+            found = _computed(entity, blob, at_us)
             if found is None:
                 return None
             computed |= found
@@ -357,6 +375,19 @@ def _computed(entity: Entity, blob: bytes, at_us: int) -> dict[str, Value] | Non
     if at_us < state.horizon_us:
         return None
     return entity.compute(blob, state.lanes_at, state.records, state.horizon_us, at_us)
+
+
+def _require_parcels(entities: Sequence[Entity], state: Answer | Found, at_us: int) -> None:
+    """
+    Look whether each key that needs parcels has some; a store forgets those that no window reaches any more.
+
+    Raises:
+        StateCorruptError: One has none, though windows still reach what should be in it.
+    """
+    for place, later in state.laters.items():
+        until, entity = state.blobs[place][UNTIL], entities[place]
+        if not later.records and not (until.isdigit() and at_us - int(until) > entity.reach_us):
+            raise StateCorruptError(entity.layout.join_key, "parcels", "those with what waits for its delay to end")
 
 
 def _stamps(entities: Sequence[Entity], blobs: Sequence[bytes]) -> list[int]:

@@ -3,8 +3,10 @@
 -- ARGV  the clock's fence, the latest stamp a fence may have, the earliest stamp that is not too early,
 --       seconds and milliseconds an event's key is kept, then for each key touched: its record stamped with the clock
 --       (empty: only read), what a new key begins with, milliseconds it is kept
+-- The answer: the outcome, the stamp, what lay under each key, and of the parcels beside keys those that the stamp needs
 -- Stamps are compared as text of one length: Lua's numbers are exact to 2^53 only, so nothing is computed with them.
 local DIGITS, FENCE, STAMP_AND_CHECKSUM, RESIDUE = 16, 24, 12, 0x2144DF1C
+local UNTIL_BEGINS, UNTIL_ENDS = 48, 63
 
 local function checksum(text)
   local crc = bit.bnot(RESIDUE)
@@ -22,6 +24,22 @@ local function restamped(record, stamp)
   return body .. struct.pack('<I4', bit.tobit(checksum(body)) % 0x100000000)
 end
 
+-- what waited beside the blobs until the stamp came, with what it waits for next
+local function with_parcels(answer)
+  local parcels, stamp = {}, answer[2]
+  for place = 2, #KEYS do
+    local blob = answer[place + 1]
+    if #blob >= UNTIL_ENDS and stamp > blob:sub(UNTIL_BEGINS, UNTIL_ENDS) then
+      local beside = KEYS[place] .. ':later'
+      local needed = redis.call('ZRANGEBYSCORE', beside, '-inf', '(' .. stamp)
+      local after = redis.call('ZRANGEBYSCORE', beside, stamp, '+inf', 'LIMIT', 0, 1)
+      parcels[#parcels + 1] = {place - 2, after[1] or '', needed}
+    end
+  end
+  answer[#KEYS + 2] = parcels
+  return answer
+end
+
 local found = redis.call('MGET', unpack(KEYS))
 local accepted = found[1]
 local fence, answer = ARGV[1], {'counted', ''}
@@ -34,7 +52,7 @@ end
 local stamp = fence:sub(1, DIGITS)
 answer[2] = stamp
 if stamp > ARGV[2] or not stamp:match('^%d+$') then -- too late for a clock, or no stamp at all: the caller looks
-  answer[1], answer[2] = 'ahead', ARGV[1]:sub(1, DIGITS)
+  answer[1], answer[2], answer[#KEYS + 2] = 'ahead', ARGV[1]:sub(1, DIGITS), {}
   return answer
 end
 if accepted then
@@ -42,11 +60,11 @@ if accepted then
   local until_second = string.format('%010d', tonumber(accepted:sub(1, 10)) + tonumber(ARGV[4]))
   if stamp < until_second .. accepted:sub(11) then
     answer[1], answer[2] = 'duplicate', accepted
-    return answer
+    return with_parcels(answer)
   end
 end
 if stamp < ARGV[3] then
-  answer[1] = 'future'
+  answer[1], answer[#KEYS + 2] = 'future', {}
   return answer
 end
 redis.call('SET', KEYS[1], stamp, 'PX', ARGV[5])
@@ -62,4 +80,4 @@ for place = 2, #KEYS do
     redis.call('SET', KEYS[place], fence .. content .. record, 'PX', ARGV[first + 2])
   end
 end
-return answer
+return with_parcels(answer)

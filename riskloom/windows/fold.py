@@ -3,6 +3,9 @@ Compaction: raw records become rows, and rows become coarser as they age.
 
 A row's start follows from the shortest span that an event of its age can still be in, and tails move by whole hops, so
 no window ever ends inside a row: folding loses nothing that a later read could tell apart.
+
+What waits for its delay to end cannot be folded, as windows begin at the microsecond. Where much waits, what enters
+last is put aside: an event of a busy shop would else move every one of its shop that waits.
 """
 
 from __future__ import annotations
@@ -11,41 +14,121 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import repeat, zip_longest
 from operator import mul
+from typing import NamedTuple
 
 from riskloom.windows import rules
 from riskloom.windows.layout import HIGHEST, LOWEST, EntityLayout, Lane, Slot
 from riskloom.windows.rules import EFFECTIVE, FIRST_VALUE, NULLS, OBSERVED, TAG, Record
-from riskloom.windows.state import FENCE_SIZE, HEADER, LaneState, base_of, lanes_of, opened
+from riskloom.windows.state import (
+    ENDLESS_US,
+    FENCE_SIZE,
+    HEADER,
+    LaneState,
+    Later,
+    Parcel,
+    base_of,
+    lanes_of,
+    opened,
+    records_bytes,
+)
 
 #: Compaction is due when so many records came after the last one …
 DUE_AFTER = 24
 #: … and leaves so many of the newest, so that a stamp of a moment ago can be read again.
 LEFT = 3
+#: With more records that wait, some are put aside …
+MOST_CARRIED = 24
+#: … until so many are left, those that enter next …
+NEAR = 8
+#: … in parcels of so many at most.
+PARCEL = 64
+
+
+class Folded(NamedTuple):
+    """A state after folding, without its fence, and what was put aside of it."""
+
+    base: bytes
+    parcels: tuple[Parcel, ...]
 
 
 def is_due(layout: EntityLayout, blob: bytes) -> bool:
     """Whether enough records came since the last compaction."""
     if not blob:
         return False
-    *_, carried, size = HEADER.unpack_from(blob, FENCE_SIZE)
+    *_, carried, size, _ = HEADER.unpack_from(blob, FENCE_SIZE)
     raw = len(blob) - FENCE_SIZE - size
     return bool(raw >= (carried + DUE_AFTER) * layout.record.size)
 
 
-def folded(layout: EntityLayout, blob: bytes) -> bytes:
+def folded(layout: EntityLayout, blob: bytes, at_us: int, later: Later | None = None) -> Folded:
     """
-    The state with its older records folded, without its fence.
+    The state with its older records folded.
+
+    Args:
+        layout: Of the key.
+        blob: What lay under it.
+        at_us: The stamp as of which it lay there.
+        later: What lay beside it and is needed after that stamp; None of what was not needed.
 
     Raises:
         StateCorruptError: The blob is not as it was written.
     """
-    state = opened(layout, blob)
+    beside = b"" if later is None else later.records
+    state = opened(layout, blob + beside)
+    newest = state.records[: len(state.records) - len(beside) // layout.record.size][-LEFT:]
     lanes = lanes_of(layout, blob, state.lanes_at)
-    horizon_us = max(state.horizon_us, min((record[OBSERVED] for record in state.records[-LEFT:]), default=0))
+    horizon_us = max(state.horizon_us, min((record[OBSERVED] for record in newest), default=0))
     for lane, content in zip(layout.lanes, lanes, strict=True):
         fold(lane, content, state.records, since_us=state.horizon_us, horizon_us=horizon_us)
-    carried = [record for record in state.records if is_needed(layout, record, horizon_us)]
-    return base_of(layout, lanes, generation=state.generation + 1, horizon_us=horizon_us, carried=carried)
+    waiting = [record for record in state.records if is_needed(layout, record, horizon_us)]
+    left_us = state.until_us if later is None else later.next_us
+    return laid_out(
+        layout, lanes, waiting, generation=state.generation + 1, horizon_us=horizon_us, at_us=at_us, left_us=left_us
+    )
+
+
+def laid_out(
+    layout: EntityLayout,
+    lanes: Sequence[LaneState],
+    waiting: Sequence[Record],
+    *,
+    generation: int,
+    horizon_us: int,
+    at_us: int,
+    left_us: int = ENDLESS_US,
+) -> Folded:
+    """
+    What is folded, with what waits: some of it carried behind the base, and what enters last put aside.
+
+    Args:
+        layout: Of the key.
+        lanes: What is folded.
+        waiting: Records that some lane has not folded yet.
+        generation: Of the base.
+        horizon_us: What entered before it is folded.
+        at_us: What entered up to it is not put aside.
+        left_us: After which stamp the parcels are needed that lie beside the key already.
+    """
+    carried, aside = _put_aside(layout, waiting, horizon_us, at_us)
+    parcels = tuple(Parcel(enters_us, records_bytes(layout, records)) for enters_us, records in aside)
+    until_us = min([left_us, *(parcel.from_us for parcel in parcels)])
+    base = base_of(layout, lanes, generation=generation, horizon_us=horizon_us, carried=carried, until_us=until_us)
+    return Folded(base, parcels)
+
+
+def _put_aside(
+    layout: EntityLayout, waiting: Sequence[Record], horizon_us: int, at_us: int
+) -> tuple[Sequence[Record], list[tuple[int, list[Record]]]]:
+    """What is carried, in the order in which it came, and the rest by when it enters: the first instant of each."""
+    if len(waiting) <= MOST_CARRIED:
+        return waiting, []
+    enters = [enters_next(layout, record, horizon_us) for record in waiting]
+    order = sorted(range(len(waiting)), key=enters.__getitem__)
+    near = max(NEAR, sum(one <= at_us for one in enters))
+    far = order[near:]
+    portions = [far[place : place + PARCEL] for place in range(0, len(far), PARCEL)]
+    carried = [waiting[place] for place in sorted(order[:near])]
+    return carried, [(enters[portion[0]], [waiting[place] for place in portion]) for portion in portions]
 
 
 def fold(lane: Lane, state: LaneState, records: Sequence[Record], *, since_us: int, horizon_us: int) -> None:
@@ -167,11 +250,14 @@ def seen_values(
 
 def is_needed(layout: EntityLayout, record: Record, horizon_us: int) -> bool:
     """Whether some lane has not folded a record yet."""
-    return any(
-        rules.enters(record[OBSERVED], record[EFFECTIVE], lane.delay_us) >= horizon_us
-        for lane in layout.lanes
-        if lane.tag == record[TAG]
-    )
+    return bool(enters_next(layout, record, horizon_us) < ENDLESS_US)
+
+
+def enters_next(layout: EntityLayout, record: Record, horizon_us: int) -> int:
+    """When a record enters the next lane that has not folded it yet; ENDLESS_US where all have."""
+    lanes = (lane for lane in layout.lanes if lane.tag == record[TAG])
+    enters = (rules.enters(record[OBSERVED], record[EFFECTIVE], lane.delay_us) for lane in lanes)
+    return min((enters_us for enters_us in enters if enters_us >= horizon_us), default=ENDLESS_US)
 
 
 def _is_null(record: Record, slot: Slot) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from riskloom.windows.events import hash_of
 from riskloom.windows.layout import HIGHEST, LOWEST, EntityLayout, Lane, Slot
 from riskloom.windows.plan import EFFECTIVE, EVENT_ID, OBSERVED, Stream, WindowPlan
 from riskloom.windows.rules import Record
-from riskloom.windows.state import LaneState, base_of, empty_lanes, fence_of
+from riskloom.windows.state import LaneState, Parcel, empty_lanes, fence_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,7 +67,7 @@ class History:
         """  # noqa: S608
         yield from self._fetched(query, {"as_of": self._as_of_us, "since": self._as_of_us - stream.dedupe_us})
 
-    def blobs(self, layout: EntityLayout, part: Part) -> Iterator[tuple[str, bytes]]:
+    def states(self, layout: EntityLayout, part: Part) -> Iterator[tuple[str, bytes, Sequence[Parcel]]]:
         """The state of every key of a part that has any."""
         keys: dict[str, KeyState] = {}
 
@@ -84,8 +84,15 @@ class History:
         fence = fence_of(self._as_of_us)
         generation = self._as_of_us // 1_000_000
         for key, found in keys.items():
-            base = base_of(layout, found.lanes, generation=generation, horizon_us=self._as_of_us, carried=found.pending)
-            yield key, fence + base
+            base, parcels = fold.laid_out(
+                layout,
+                found.lanes,
+                found.pending,
+                generation=generation,
+                horizon_us=self._as_of_us,
+                at_us=self._as_of_us,
+            )
+            yield key, fence + base, parcels
 
     def _add_rows(self, layout: EntityLayout, lane: Lane, part: Part, state: Callable[[str], LaneState]) -> None:
         if not lane.width:

@@ -27,6 +27,8 @@ FeatureType = Literal["double", "bigint"]
 #: A field holds a number with so many decimals, or a text of which only the identity counts.
 Scale = int | Literal["key"]
 
+#: Of the bytes that state is kept in; with another version the keys are others, and history is brought in anew.
+STATE_VERSION = 2
 EVENT_ID = "event_id"
 EFFECTIVE = "effective_us"
 OBSERVED = "observed_us"
@@ -159,6 +161,7 @@ class WindowPlan:
         Names and descriptions of features and ratios between them take no part: they are computed from the same state.
         """
         content = {
+            "format": STATE_VERSION,
             "domain": self.domain,
             "streams": [
                 [stream.name, stream.entities, list(stream.fields.items()), stream.dedupe_us] for stream in self.streams

@@ -7,21 +7,23 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from riskloom.errors import StateUnavailableError
-from riskloom.windows.state import FENCE_SIZE, HEADER, fence_of
-from riskloom.windows.store import Answer, Exchange, Outcome, stamped
+from riskloom.windows.state import ENDLESS_US, FENCE_SIZE, HEADER, Later, Parcel, fence_of
+from riskloom.windows.store import Answer, Entry, Exchange, Found, Outcome, Swap, stamped
 
 if TYPE_CHECKING:
     import redis
 
 FOLDER = Path(__file__).parent
 _BATCH = 500
+_DIGITS = 16
+_UNIQUE = 8  # random bytes that keep equal parcels apart
 _SECOND_US = 1_000_000
 _MILLISECOND_US = 1_000
 _TIMEOUT = 0.5
@@ -54,27 +56,39 @@ class RedisStateStore:
         )
         self._local = threading.local()
         self._exchange, self._swap = Script("exchange.lua"), Script("swap.lua")
+        self._read, self._write = Script("read.lua"), Script("write.lua")
 
     def exchange(self, exchange: Exchange) -> Answer:
         """Count an event once, in one call of one script."""
         return answer_of(self._run(self._exchange, *exchange_arguments(exchange)))
 
-    def read(self, keys: Sequence[bytes]) -> list[bytes]:
+    def read(self, keys: Sequence[bytes], at_us: int) -> Found:
         """What lies under each key, all as of one moment."""
-        return [found or b"" for found in self._call(b"MGET", *keys)] if keys else []
+        if not keys:
+            return Found([])
+        blobs, parcels = self._run(self._read, keys, [b"%016d" % at_us])
+        return Found(blobs, _laters(parcels))
 
-    def swap(self, key: bytes, old: bytes, base: bytes) -> bool:
+    def swap(self, swap: Swap) -> bool:
         """Put a folded base in place; what was appended since is kept behind it."""
-        header = old[FENCE_SIZE : FENCE_SIZE + HEADER.size]
-        return bool(self._run(self._swap, [key], [header, b"%d" % len(old), base]))
+        header = swap.old[FENCE_SIZE : FENCE_SIZE + HEADER.size]
+        folded_to = b"" if swap.folded_to_us is None else b"%016d" % swap.folded_to_us
+        arguments = [header, b"%d" % len(swap.old), swap.base, folded_to, *_parcels(swap.parcels)]
+        return bool(self._run(self._swap, [swap.key], arguments))
 
-    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> int:
-        """Write whole blobs, five hundred a round trip."""
-        return self._set((key, blob, keep_us // _MILLISECOND_US) for key, blob, keep_us in entries)
+    def write(self, entries: Iterable[Entry]) -> int:
+        """Write whole states, five hundred a round trip."""
+        self._call(b"SCRIPT", b"LOAD", self._write.source)
+        written = (
+            (b"EVALSHA", self._write.sha, b"1", key, blob, b"%d" % (keep_us // _MILLISECOND_US), *_parcels(parcels))
+            for key, blob, parcels, keep_us in entries
+        )
+        return self._send(written)
 
     def remember(self, events: Iterable[tuple[bytes, int]], dedupe_us: int) -> None:
         """Note events as counted."""
-        self._set((key, b"%016d" % stamp_us, dedupe_us // _MILLISECOND_US) for key, stamp_us in events)
+        keep_ms = b"%d" % (dedupe_us // _MILLISECOND_US)
+        self._send((b"SET", key, b"%016d" % stamp_us, b"PX", keep_ms) for key, stamp_us in events)
 
     def mark(self, key: bytes, value: bytes) -> None:
         """Write a marker."""
@@ -88,14 +102,14 @@ class RedisStateStore:
         """Close all connections."""
         self._pool.disconnect()
 
-    def _set(self, entries: Iterable[tuple[bytes, bytes, int]]) -> int:
-        remaining, written = iter(entries), 0
+    def _send(self, calls: Iterable[Sequence[bytes]]) -> int:
+        """Send commands, five hundred a round trip; how many."""
+        remaining, sent = iter(calls), 0
         while batch := list(islice(remaining, _BATCH)):
-            calls = [(b"SET", key, value, b"PX", b"%d" % keep_ms) for key, value, keep_ms in batch]
-            for answer in self._replies(calls):
+            for answer in self._replies(batch):
                 _checked(answer)
-            written += len(batch)
-        return written
+            sent += len(batch)
+        return sent
 
     def _run(self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Any:
         call = (b"EVALSHA", script.sha, b"%d" % len(keys), *keys, *arguments)
@@ -149,10 +163,27 @@ def exchange_arguments(exchange: Exchange) -> tuple[list[bytes], list[bytes]]:
     return keys, arguments
 
 
-def answer_of(reply: Sequence[bytes]) -> Answer:
+def answer_of(reply: Sequence[Any]) -> Answer:
     """What the script's reply says."""
-    outcome, stamp, *blobs = reply
-    return Answer(cast("Outcome", outcome.decode()), int(stamp), blobs)
+    outcome, stamp, *blobs, parcels = reply
+    return Answer(cast("Outcome", outcome.decode()), int(stamp), blobs, _laters(parcels))
+
+
+def _parcels(parcels: Iterable[Parcel]) -> Iterator[bytes]:
+    """Parcels as scripts take them: a score, and a member that begins with it and is like no other."""
+    for from_us, records in parcels:
+        score = b"%016d" % from_us
+        yield from (score, score + os.urandom(_UNIQUE) + records)
+
+
+def _laters(parcels: Sequence[tuple[int, bytes, Sequence[bytes]]]) -> dict[int, Later]:
+    """What scripts say of parcels: by the place of their key those that are needed, and when the next one will be."""
+    return {
+        place: Later(
+            b"".join(member[_DIGITS + _UNIQUE :] for member in needed), int(after[:_DIGITS]) if after else ENDLESS_US
+        )
+        for place, after, needed in parcels
+    }
 
 
 class _Connection:

@@ -10,16 +10,19 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from riskloom.errors import StateUnavailableError
-from riskloom.windows.state import FENCE_SIZE, HEADER, fence_of
-from riskloom.windows.store import Answer, Exchange, Touch, stamped
+from riskloom.windows.state import ENDLESS_US, FENCE_SIZE, HEADER, UNTIL, Later, Parcel, fence_of
+from riskloom.windows.store import Answer, Entry, Exchange, Found, Swap, Touch, stamped
 
 _SCHEMA = """
 create table if not exists state (
     id integer primary key, key blob not null unique, keep_until_us integer not null, blob blob not null
 );
+create table if not exists later (
+    id integer primary key, key blob not null, from_us integer not null, records blob not null
+);
+create index if not exists later_by_start on later (key, from_us);
 create table if not exists event (
     key blob primary key, stamp_us integer not null, keep_until_us integer not null
 ) without rowid;
@@ -65,41 +68,57 @@ class SqliteStateStore:
             self.sweep(answer.stamp_us)
         return answer
 
-    def read(self, keys: Sequence[bytes]) -> list[bytes]:
+    def read(self, keys: Sequence[bytes], at_us: int) -> Found:
         """What lies under each key, all as of one moment."""
-        with _answering():
-            found = _found(self._connection().execute, keys)
-        return [found[key][1] if key in found else b"" for key in keys]
+        with _answering(), self._transaction("begin") as connection:
+            found = _found(connection.execute, keys)
+            blobs = [found[key][1] if key in found else b"" for key in keys]
+            stamp = max([b"%016d" % at_us, *(blob[:_DIGITS] for blob in blobs)])
+            if not stamp.isdigit():  # the caller looks
+                return Found(blobs)
+            return Found(blobs, _laters(connection.execute, keys, blobs, stamp))
 
-    def swap(self, key: bytes, old: bytes, base: bytes) -> bool:
+    def swap(self, swap: Swap) -> bool:
         """Put a folded base in place; what was appended since is kept behind it."""
         header = slice(FENCE_SIZE, FENCE_SIZE + HEADER.size)
-        with _answering(), self._writing() as connection:
-            found = connection.execute("select id, blob from state where key = ?", (key,)).fetchone()
-            if found is None or found[1][header] != old[header]:
+        with _answering(), self._transaction() as connection:
+            found = connection.execute("select id, blob from state where key = ?", (swap.key,)).fetchone()
+            if found is None or found[1][header] != swap.old[header]:
                 return False
-            blob = found[1][:FENCE_SIZE] + base + found[1][len(old) :]
+            blob = found[1][:FENCE_SIZE] + swap.base + found[1][len(swap.old) :]
             connection.execute("update state set blob = ? where id = ?", (blob, found[0]))
+            if swap.folded_to_us is not None:
+                folded = "delete from later where key = ? and from_us < ?"
+                connection.execute(folded, (swap.key, swap.folded_to_us))
+            _put_beside(connection, swap.key, swap.parcels)
         return True
 
-    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> int:
-        """Write whole blobs, a thousand a transaction; each is kept from its fence on."""
-        return self._write(
-            "insert into state (key, keep_until_us, blob) values (?, ?, ?) on conflict (key) do update set "
-            "keep_until_us = excluded.keep_until_us, blob = excluded.blob",
-            ((key, int(blob[:_DIGITS]) + keep_us, blob) for key, blob, keep_us in entries),
-        )
+    def write(self, entries: Iterable[Entry]) -> int:
+        """Write whole states, a thousand a transaction; each is kept from its fence on."""
+        remaining, written = iter(entries), 0
+        while batch := list(islice(remaining, _BATCH)):
+            with _answering(), self._transaction() as connection:
+                connection.executemany(
+                    "insert into state (key, keep_until_us, blob) values (?, ?, ?) on conflict (key) do update set "
+                    "keep_until_us = excluded.keep_until_us, blob = excluded.blob",
+                    ((key, int(blob[:_DIGITS]) + keep_us, blob) for key, blob, _, keep_us in batch),
+                )
+                connection.executemany("delete from later where key = ?", ((entry.key,) for entry in batch))
+                for entry in batch:
+                    _put_beside(connection, entry.key, entry.parcels)
+            written += len(batch)
+        return written
 
     def remember(self, events: Iterable[tuple[bytes, int]], dedupe_us: int) -> None:
         """Note events as counted."""
-        self._write(
-            "insert or replace into event values (?, ?, ?)",
-            ((key, stamp_us, stamp_us + dedupe_us) for key, stamp_us in events),
-        )
+        rows = ((key, stamp_us, stamp_us + dedupe_us) for key, stamp_us in events)
+        while batch := list(islice(rows, _BATCH)):
+            with _answering(), self._transaction() as connection:
+                connection.executemany("insert or replace into event values (?, ?, ?)", batch)
 
     def mark(self, key: bytes, value: bytes) -> None:
         """Write a marker."""
-        with _answering(), self._writing() as connection:
+        with _answering(), self._transaction() as connection:
             connection.execute("insert or replace into marker values (?, ?)", (key, value))
 
     def marker(self, key: bytes) -> bytes | None:
@@ -110,7 +129,7 @@ class SqliteStateStore:
 
     def sweep(self, now_us: int) -> None:
         """Remove a part of what need not be kept any longer; called again and again it comes round."""
-        with _answering(), self._writing() as connection:
+        with _answering(), self._transaction() as connection:
             connection.execute(
                 "delete from event where key in (select key from event where keep_until_us < ? limit ?)",
                 (now_us, 2 * _SWEEP_EVERY),
@@ -119,10 +138,10 @@ class SqliteStateStore:
                 "select max(id) from (select id from state where id > ? order by id limit ?)",
                 (self._swept_to, _SWEEP_EVERY),
             ).fetchone()[0]
-            connection.execute(
-                "delete from state where id > ? and id <= ? and keep_until_us < ?",
-                (self._swept_to, reached or self._swept_to, now_us),
-            )
+            ended = "state where id > ? and id <= ? and keep_until_us < ?"
+            part = (self._swept_to, reached or self._swept_to, now_us)
+            connection.execute(f"delete from later where key in (select key from {ended})", part)  # noqa: S608
+            connection.execute(f"delete from {ended}", part)  # noqa: S608 - the text above
         self._swept_to = reached or 0
 
     def close(self) -> None:
@@ -145,23 +164,15 @@ class SqliteStateStore:
         return connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, begin: str = "begin immediate") -> Iterator[sqlite3.Connection]:
         connection = self._connection()
-        connection.execute("begin immediate")
+        connection.execute(begin)
         try:
             yield connection
         except BaseException:
             connection.execute("rollback")
             raise
         connection.execute("commit")
-
-    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> int:
-        remaining, written = iter(rows), 0
-        while batch := list(islice(remaining, _BATCH)):
-            with _answering(), self._writing() as connection:
-                connection.executemany(statement, batch)
-            written += len(batch)
-        return written
 
 
 def fences(touches: Sequence[Touch], blobs: Sequence[bytes]) -> list[bytes]:
@@ -176,7 +187,7 @@ def is_repeated(accepted_us: int, stamp_us: int, dedupe_us: int) -> bool:
 
 def _exchanged(run: _Run, exchange: Exchange) -> Answer:
     touches = exchange.touches
-    found = _found(run, [touch.key for touch in touches])
+    found = _found(run, keys := [touch.key for touch in touches])
     blobs = [found[touch.key][1] if touch.key in found else b"" for touch in touches]
     fence = max([fence_of(exchange.now_us), *fences(touches, blobs)])
     if fence[:_DIGITS] > b"%016d" % exchange.latest_us or not fence[:_DIGITS].isdigit():
@@ -184,7 +195,7 @@ def _exchanged(run: _Run, exchange: Exchange) -> Answer:
     stamp_us = int(fence[:_DIGITS])
     accepted = run("select stamp_us from event where key = ?", (exchange.event_key,)).fetchone()
     if accepted is not None and is_repeated(accepted[0], stamp_us, exchange.dedupe_us):
-        return Answer("duplicate", accepted[0], blobs)
+        return Answer("duplicate", accepted[0], blobs, _laters(run, keys, blobs, b"%016d" % accepted[0]))
     if stamp_us < exchange.earliest_us:
         return Answer("future", stamp_us, blobs)
     run("insert or replace into event values (?, ?, ?)", (exchange.event_key, stamp_us, stamp_us + exchange.dedupe_us))
@@ -197,7 +208,27 @@ def _exchanged(run: _Run, exchange: Exchange) -> Answer:
             run("update state set blob = ?, keep_until_us = ? where id = ?", values)
         else:
             run("insert into state (key, keep_until_us, blob) values (?, ?, ?)", (touch.key, keep_until_us, content))
-    return Answer("counted", stamp_us, blobs)
+    return Answer("counted", stamp_us, blobs, _laters(run, keys, blobs, fence[:_DIGITS]))
+
+
+def _laters(run: _Run, keys: Sequence[bytes], blobs: Sequence[bytes], stamp: bytes) -> dict[int, Later]:
+    """What lies beside blobs and is needed at a stamp, by the place of the key."""
+    return {
+        place: _later(run, key, int(stamp))
+        for place, (key, blob) in enumerate(zip(keys, blobs, strict=True))
+        if blob and stamp > blob[UNTIL]
+    }
+
+
+def _later(run: _Run, key: bytes, stamp_us: int) -> Later:
+    needed = run("select records from later where key = ? and from_us < ? order by from_us, id", (key, stamp_us))
+    (next_us,) = run("select min(from_us) from later where key = ? and from_us >= ?", (key, stamp_us)).fetchone()
+    return Later(b"".join(records for (records,) in needed.fetchall()), ENDLESS_US if next_us is None else next_us)
+
+
+def _put_beside(connection: sqlite3.Connection, key: bytes, parcels: Iterable[Parcel]) -> None:
+    rows = ((key, from_us, records) for from_us, records in parcels)
+    connection.executemany("insert into later (key, from_us, records) values (?, ?, ?)", rows)
 
 
 def _found(run: _Run, keys: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:

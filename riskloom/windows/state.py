@@ -3,33 +3,43 @@ The bytes that a key's state is kept in.
 
 ``fence`` (the last stamp, 24 characters) · ``base`` (folded rows, written by compaction) · raw records, appended.
 
+Where many events wait for their delay to end, those that enter last lie beside the blob in parcels; the base says from
+when on they are needed. A parcel is raw records, so a blob with parcels behind it is a blob.
+
 Every checksum continues where the one before it ended, so one CRC over base and records tells that each is as it was
 written, while a store can append a record without reading what is there. Stores compare and copy the fence as text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import starmap
 from operator import itemgetter
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class, though its name does not look like one
+from typing import NamedTuple
 from zlib import crc32
 
 from riskloom.errors import StateCorruptError
 from riskloom.windows.layout import EntityLayout, Lane
+from riskloom.windows.plan import STATE_VERSION
 from riskloom.windows.rules import Record
 
 FENCE_SIZE = 24
 _DIGITS = 16
 _MAGIC = b"RW"
-_VERSION = 1
+_VERSION = STATE_VERSION
 #: What a base begins with.
 FORMAT = _MAGIC + bytes([_VERSION])
-#: Magic, version, generation, horizon, records carried over by the last compaction, length of the base.
-HEADER = Struct("<2sBIqII")
+#: Magic, version, generation, horizon, records carried over by the last compaction, length of the base, and after
+#: which stamp the blob is not all there is: sixteen digits, as stores compare them with stamps.
+HEADER = Struct("<2sBIqII16s")
+#: Where in a blob these digits stand.
+UNTIL = slice(FENCE_SIZE + HEADER.size - _DIGITS, FENCE_SIZE + HEADER.size)
+#: After which stamp a key's parcels are needed that has none.
+ENDLESS_US = 10**_DIGITS - 1
 _CRC = Struct("<I")
 #: The checksum of anything followed by its own checksum.
 RESIDUE = 0x2144DF1C
@@ -57,6 +67,26 @@ class LaneState:
     distinct: list[dict[int, int]]
 
 
+class Parcel(NamedTuple):
+    """Raw records that lie beside a blob: they are needed for stamps after ``from_us``."""
+
+    from_us: int
+    records: bytes
+
+
+class Later(NamedTuple):
+    """
+    What of a key's parcels is needed at a stamp.
+
+    Attributes:
+        records: Their content, to be read behind the blob.
+        next_us: After which stamp a further one is needed; ENDLESS_US where there is none.
+    """
+
+    records: bytes
+    next_us: int
+
+
 @dataclass(slots=True)
 class Opened:
     """A checked blob: its header's content, where the lanes begin, and the raw records."""
@@ -64,6 +94,7 @@ class Opened:
     generation: int
     horizon_us: int
     carried: int
+    until_us: int
     records: list[Record]
     lanes_at: int = field(default=FENCE_SIZE + HEADER.size)
 
@@ -113,25 +144,35 @@ def opened(layout: EntityLayout, blob: bytes) -> Opened:
         raise StateCorruptError(key, "checksum", "that of its content")
     stamp_of(blob, key)
     try:
-        magic, version, generation, horizon_us, carried, size = HEADER.unpack_from(blob, FENCE_SIZE)
+        magic, version, generation, horizon_us, carried, size, until = HEADER.unpack_from(blob, FENCE_SIZE)
         records = list(layout.record.iter_unpack(memoryview(blob)[FENCE_SIZE + size :]))
     except StructError as error:
         raise StateCorruptError(key, "length", f"a header and records of {layout.record.size} bytes") from error
     if magic != _MAGIC or version != _VERSION:
         raise StateCorruptError(key, "format", f"{_MAGIC.decode()} version {_VERSION}")
-    return Opened(generation, horizon_us, carried, records)
+    return Opened(generation, horizon_us, carried, int(until), records)
 
 
 def base_of(
-    layout: EntityLayout, lanes: Sequence[LaneState], *, generation: int, horizon_us: int, carried: Sequence[Record]
+    layout: EntityLayout,
+    lanes: Sequence[LaneState],
+    *,
+    generation: int,
+    horizon_us: int,
+    carried: Sequence[Record],
+    until_us: int = ENDLESS_US,
 ) -> bytes:
     """The bytes of folded lanes, followed by the records that are carried over."""
     content = b"".join(_lane_bytes(lane, state) for lane, state in zip(layout.lanes, lanes, strict=True))
     size = HEADER.size + len(content) + _CRC.size
-    header = HEADER.pack(_MAGIC, _VERSION, generation, horizon_us, len(carried), size)
+    header = HEADER.pack(_MAGIC, _VERSION, generation, horizon_us, len(carried), size, b"%016d" % until_us)
+    return sealed(header + content) + records_bytes(layout, carried)
+
+
+def records_bytes(layout: EntityLayout, records: Iterable[Record]) -> bytes:
+    """Raw records as they lie behind a base."""
     pack = layout.record.pack
-    raw = (sealed(pack(*record[:-1], 0)[: -_CRC.size], RESIDUE) for record in carried)
-    return sealed(header + content) + b"".join(raw)
+    return b"".join(sealed(pack(*record[:-1], 0)[: -_CRC.size], RESIDUE) for record in records)
 
 
 def empty_lanes(layout: EntityLayout) -> list[LaneState]:

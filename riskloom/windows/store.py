@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
-from riskloom.windows.state import RESIDUE, sealed
+from riskloom.windows.state import RESIDUE, Later, Parcel, sealed
 
 #: A fence so far ahead of the clock is no clock that was set back: the state or the clock is wrong.
 MAX_AHEAD_US = 86_400_000_000
 _STAMP_BYTES = 8
+_NOTHING: Mapping[int, Later] = MappingProxyType({})
 
 #: What became of an event: counted, counted before, or refused.
 Outcome = Literal["counted", "duplicate", "future", "ahead"]
@@ -61,11 +63,48 @@ class Answer(NamedTuple):
         outcome: Only with ``counted`` anything was written.
         stamp_us: The event's stamp; of a duplicate the one it was counted with.
         blobs: What lay under each key before; empty where there was nothing.
+        laters: By the place of a key, what lay beside it and is needed at the stamp; only of keys that need some.
     """
 
     outcome: Outcome
     stamp_us: int
     blobs: Sequence[bytes]
+    laters: Mapping[int, Later] = _NOTHING
+
+
+class Found(NamedTuple):
+    """What was read: the blobs, and beside them what is needed, as in an answer."""
+
+    blobs: Sequence[bytes]
+    laters: Mapping[int, Later] = _NOTHING
+
+
+class Swap(NamedTuple):
+    """
+    A folded state for the store.
+
+    Attributes:
+        key: Under which it lies.
+        old: The blob that was folded.
+        base: What takes its place.
+        folded_to_us: Up to this stamp what lay beside the blob was folded too; None where nothing was.
+        parcels: What was put aside.
+    """
+
+    key: bytes
+    old: bytes
+    base: bytes
+    folded_to_us: int | None = None
+    parcels: Sequence[Parcel] = ()
+
+
+class Entry(NamedTuple):
+    """The whole state of a key: its blob, what lies beside it, and how long it is kept in microseconds."""
+
+    key: bytes
+    blob: bytes
+    parcels: Sequence[Parcel]
+    keep_us: int
 
 
 class StateStore(Protocol):
@@ -79,14 +118,14 @@ class StateStore(Protocol):
     def exchange(self, exchange: Exchange) -> Answer:
         """Count an event once: stamp it, append its records, advance the fences, and give what was there before."""
 
-    def read(self, keys: Sequence[bytes]) -> list[bytes]:
-        """What lies under each key; empty where there is nothing."""
+    def read(self, keys: Sequence[bytes], at_us: int) -> Found:
+        """What lies under each key, empty where there is nothing; as of the latest of ``at_us`` and their stamps."""
 
-    def swap(self, key: bytes, old: bytes, base: bytes) -> bool:
+    def swap(self, swap: Swap) -> bool:
         """Put a folded base in the place of what ``old`` held, unless somebody else did already."""
 
-    def write(self, entries: Iterable[tuple[bytes, bytes, int]]) -> int:
-        """Write whole blobs, each with how long to keep it in microseconds, over what is there; how many."""
+    def write(self, entries: Iterable[Entry]) -> int:
+        """Write whole states over what is there; how many."""
 
     def remember(self, events: Iterable[tuple[bytes, int]], dedupe_us: int) -> None:
         """Note events as counted, each with its stamp, so that they are not counted again."""

@@ -10,7 +10,7 @@ from types import ModuleType
 import numba
 import pytest
 
-from riskloom.windows import WindowPlan, kernel
+from riskloom.windows import WindowPlan, fold, kernel
 from riskloom.windows.redis_store import RedisStateStore
 from riskloom.windows.sqlite_store import SqliteStateStore
 from riskloom.windows.store import StateStore
@@ -50,6 +50,12 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenS
         return RedisStateStore(address)
 
     yield opened
+
+
+def fold_often(monkeypatch: pytest.MonkeyPatch, *, after: int = 3, left: int = 1) -> None:
+    """Fold after few records, and put aside nearly all that waits; neither may be seen in any value."""
+    for name, value in {"DUE_AFTER": after, "LEFT": left, "MOST_CARRIED": 1, "NEAR": 1, "PARCEL": 2}.items():
+        monkeypatch.setattr(fold, name, value)
 
 
 @pytest.fixture

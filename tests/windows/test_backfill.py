@@ -19,7 +19,8 @@ from riskloom.windows import WindowPlan, fold
 from riskloom.windows.backfill import EVENTS_AT_A_TIME, LoggedEvent, backfill, rebuild
 from riskloom.windows.engine import WindowEngine, bootstrapped_to, entities_of
 from riskloom.windows.plan import Stream
-from tests.windows.conftest import OpenStore
+from riskloom.windows.store import Entry
+from tests.windows.conftest import OpenStore, fold_often
 from tests.windows.streams import START, Answered, Step, keys_of, replay, steps
 from tests.windows.test_proof import started
 from tests.windows.test_workers import drawn
@@ -53,6 +54,14 @@ def accepted(answers: Sequence[Answered]) -> list[Answered]:
     return sorted((a for a in answers if not a.observation.is_duplicate), key=lambda a: a.observation.stamp_us)
 
 
+@pytest.fixture(params=["carried", "put-aside"])
+def _waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what waits for its delay to end lies."""
+    if request.param == "put-aside":
+        fold_often(monkeypatch)
+
+
+@pytest.mark.usefixtures("_waiting")
 @_settings
 @given(calls=steps(), split=st.integers(0, 40))
 def test_state_from_history_continues_like_one_that_saw_it(
@@ -125,7 +134,7 @@ def test_keys_are_put_together_in_portions(
         report = backfill(plan, folder, store, as_of_us=START + 7_000_000)
         assert report.keys == 7
         keys = [entity.prefix + key for entity in entities_of(plan).values() for key in (b"a", b"b", b"c")]
-        blobs.append(store.read(keys))
+        blobs.append(store.read(keys, START))
     assert blobs[0] == blobs[1]
 
 
@@ -140,8 +149,9 @@ def test_a_corrupted_key_is_rebuilt(
     at_us = answers[-1].observation.stamp_us + 1
     before = engine.read({"shop": "a"}, at_us)
     entity = entities_of(plan)["shop"]
-    (blob,) = store.read([entity.prefix + b"a"])
-    store.write([(entity.prefix + b"a", blob[:60] + bytes([blob[60] ^ 4]) + blob[61:], entity.keep_us)])
+    ((blob,), _) = store.read([entity.prefix + b"a"], at_us)
+    broken = blob[:60] + bytes([blob[60] ^ 4]) + blob[61:]
+    store.write([Entry(entity.prefix + b"a", broken, (), entity.keep_us)])
     with pytest.raises(StateCorruptError):
         engine.read({"shop": "a"}, at_us)
     as_of_us = answers[50].observation.stamp_us

@@ -20,7 +20,7 @@ from riskloom.errors import (
 from riskloom.windows import WindowPlan, fold
 from riskloom.windows.engine import WindowEngine, entities_of
 from riskloom.windows.redis_store import RedisStateStore
-from riskloom.windows.store import MAX_AHEAD_US
+from riskloom.windows.store import MAX_AHEAD_US, Swap
 from tests.conftest import free_port
 from tests.windows.conftest import OpenStore
 from tests.windows.streams import SECOND, START
@@ -174,7 +174,7 @@ def test_a_corrupted_state_is_told(plan: WindowPlan, open_store: OpenStore, plac
         engine.observe("payments", {**EVENT, "payment": f"p{number}"}, effective_us=START)
     entity = entities_of(plan)["card"]
     key = entity.prefix + b"a"
-    (blob,) = store.read([key])
+    ((blob,), _) = store.read([key], START)
     broken = bytearray(blob)
     broken[place] ^= 64
     for wrong in (bytes(broken), blob[:-1], blob + b"\0", blob[:30]):
@@ -223,13 +223,13 @@ def test_folding_gives_way_to_others(plan: WindowPlan, open_store: OpenStore) ->
         engine.observe("payments", {**EVENT, "payment": f"p{number}"}, effective_us=START, observed_us=START + number)
     entity = entities_of(plan)["card"]
     key = entity.prefix + b"a"
-    (old,) = store.read([key])
+    ((old,), _) = store.read([key], START)
     engine.observe(
         "payments", {**EVENT, "payment": "meanwhile"}, effective_us=START, observed_us=START + fold.DUE_AFTER
     )
-    base = fold.folded(entity.layout, old)
-    assert store.swap(key, old, base)
-    assert not store.swap(key, old, base)
+    swap = Swap(key, old, fold.folded(entity.layout, old, START + fold.DUE_AFTER).base)
+    assert store.swap(swap)
+    assert not store.swap(swap)
     assert engine.read({"card": "a"}, START + fold.DUE_AFTER + 1)["card_count_4s"] == fold.DUE_AFTER - 1
     store.close()
 

@@ -85,7 +85,7 @@ def state_of(plan: WindowPlan, entity: Entity, sent: list[Event], folds: int) ->
         at_us = START + second * SECOND
         blob += stamped(coder.record("card", at_us, list(values)), max(at_us, START + place * SECOND))
         if place == folds:
-            blob = fence_of(START) + folded(entity.layout, blob)
+            blob = fence_of(START) + folded(entity.layout, blob, at_us).base
     return blob
 
 

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from riskloom.windows import WindowPlan, fold, kernel, redis_store, rules, sqlite_store
+from riskloom.errors import StateCorruptError
+from riskloom.windows import WindowPlan, engine, fold, kernel, redis_store, rules, sqlite_store
 from riskloom.windows.layout import EntityLayout, Lane
 from riskloom.windows.rules import EFFECTIVE, OBSERVED, TAG, Record
-from riskloom.windows.store import Touch
-from tests.windows.conftest import MutateKernel, OpenStore
+from riskloom.windows.state import Parcel
+from riskloom.windows.store import Swap, Touch
+from tests.windows.conftest import MutateKernel, OpenStore, fold_often
 from tests.windows.streams import Step, differences, replay, steps
 from tests.windows.test_proof import started
 
 _numbers = count(10_000)
 _rules_tail, _entered, _levels, _needed = rules.tail, rules.entered, fold.levels, fold.is_needed
-_seen = fold.seen_values
+_seen, _aside = fold.seen_values, fold._put_aside
 
 
 class CaughtError(AssertionError):
@@ -42,9 +44,9 @@ def prove(plan: WindowPlan, open_store: OpenStore, examples: int) -> None:
     @given(calls=steps())
     def run(calls: list[Step]) -> None:
         store = open_store(next(_numbers))
-        engine = started(plan, store)
+        worker = started(plan, store)
         try:
-            if next(differences(plan, replay(lambda _: engine, calls)), None):
+            if next(differences(plan, replay(lambda _: worker, calls)), None):
                 raise CaughtError
         finally:
             store.close()
@@ -103,6 +105,24 @@ def _half_the_cap(
     return _seen(lane, seen, events, slot, max(1, cap // 2), horizon_us)
 
 
+def _portions_late(
+    layout: EntityLayout, waiting: Sequence[Record], horizon_us: int, at_us: int
+) -> tuple[Sequence[Record], list[tuple[int, list[Record]]]]:
+    carried, aside = _aside(layout, waiting, horizon_us, at_us)
+    return carried, [(enters_us + 1, records) for enters_us, records in aside]
+
+
+def _portions_lost(
+    layout: EntityLayout, waiting: Sequence[Record], horizon_us: int, at_us: int
+) -> tuple[Sequence[Record], list[tuple[int, list[Record]]]]:
+    carried, aside = _aside(layout, waiting, horizon_us, at_us)
+    return carried, aside[1:]
+
+
+def _left_beside(key: bytes, old: bytes, base: bytes, _: int | None, parcels: Sequence[Parcel]) -> Swap:
+    return Swap(key, old, base, None, parcels)
+
+
 MUTATIONS: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "an event counts at its own stamp": (rules, "entered", _at_the_stamp_too),
     "the delay is ignored": (rules, "entered", _without_delay),
@@ -115,6 +135,9 @@ MUTATIONS: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "folding drops a tile too early": (fold, "levels", _too_late),
     "rows become coarse too early": (fold, "levels", _coarser_too_early),
     "folding drops what is not due yet": (fold, "is_needed", _drops_pending),
+    "what is put aside is needed a microsecond late": (fold, "_put_aside", _portions_late),
+    "what is put aside first is lost": (fold, "_put_aside", _portions_lost),
+    "folded parcels stay": (engine, "Swap", _left_beside),
     "folding forgets values seen": (fold, "seen_values", _half_the_cap),
     "sums are joined as extremes": (fold, "together", lambda lane, one, other: list(map(max, one, other))),  # noqa: ARG005
     "keys only read have no fence": (sqlite_store, "fences", _written_only),
@@ -125,8 +148,7 @@ MUTATIONS: dict[str, tuple[object, str, Callable[..., Any]]] = {
 
 @pytest.fixture(autouse=True)
 def _often_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold, "DUE_AFTER", 3)
-    monkeypatch.setattr(fold, "LEFT", 1)
+    fold_often(monkeypatch)
 
 
 @pytest.mark.parametrize("open_store", ["sqlite"], indirect=True)
@@ -138,16 +160,32 @@ def test_a_wrong_engine_is_caught(
     monkeypatch.setattr(*MUTATIONS[name])
     if MUTATIONS[name][0] is rules:  # machine code has rules of its own, whose mistakes are made below
         monkeypatch.setattr(kernel, "compute", lambda *_: kernel.UNFIT)
-    with pytest.raises(CaughtError):
+    with pytest.raises((CaughtError, StateCorruptError)):  # the second where parcels are missed
         prove(plan, open_store, examples=150)
 
 
 SCRIPTS = {
-    "keys only read have no fence": ("if held > fence then", "if held > fence and ARGV[3 * place] ~= '' then"),
-    "nothing is a repeat": ("if accepted then", "if false then"),
-    "everything is a repeat": ("if stamp < until_second .. accepted:sub(11) then", "if true then"),
-    "the clock is the stamp": ("local stamp = fence:sub(1, DIGITS)", "local stamp = ARGV[1]:sub(1, DIGITS)"),
-    "fences go back": ("redis.call('SET', KEYS[place], fence ..", "redis.call('SET', KEYS[place], ARGV[1] .."),
+    "keys only read have no fence": (
+        "exchange.lua",
+        "if held > fence then",
+        "if held > fence and ARGV[3 * place] ~= '' then",
+    ),
+    "nothing is a repeat": ("exchange.lua", "if accepted then", "if false then"),
+    "everything is a repeat": ("exchange.lua", "if stamp < until_second .. accepted:sub(11) then", "if true then"),
+    "the clock is the stamp": (
+        "exchange.lua",
+        "local stamp = fence:sub(1, DIGITS)",
+        "local stamp = ARGV[1]:sub(1, DIGITS)",
+    ),
+    "fences go back": (
+        "exchange.lua",
+        "redis.call('SET', KEYS[place], fence ..",
+        "redis.call('SET', KEYS[place], ARGV[1] ..",
+    ),
+    "parcels are never asked for": ("exchange.lua", "if #blob >= UNTIL_ENDS and", "if false and"),
+    "folded parcels stay": ("swap.lua", "if ARGV[4] ~= '' then", "if false then"),
+    "what is put aside is lost": ("swap.lua", "for place = 5, #ARGV, 2 do", "for place = 7, #ARGV, 2 do"),
+    "parcels are gone before the key": ("swap.lua", "redis.call('PTTL', KEYS[1])", "1"),
 }
 
 
@@ -159,12 +197,12 @@ def test_a_wrong_script_is_caught(
     """The same for the script that Redis runs."""
     for script in Path(redis_store.__file__).parent.glob("*.lua"):
         (tmp_path / script.name).write_text(script.read_text())
-    right, wrong = SCRIPTS[name]
-    source = (tmp_path / "exchange.lua").read_text()
+    file, right, wrong = SCRIPTS[name]
+    source = (tmp_path / file).read_text()
     assert source.count(right) == 1
-    (tmp_path / "exchange.lua").write_text(source.replace(right, wrong))
+    (tmp_path / file).write_text(source.replace(right, wrong))
     monkeypatch.setattr(redis_store, "FOLDER", tmp_path)
-    with pytest.raises(CaughtError):
+    with pytest.raises((CaughtError, StateCorruptError)):
         prove(plan, open_store, examples=150)
 
 

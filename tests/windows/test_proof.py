@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from riskloom.windows import WindowPlan, fold
 from riskloom.windows.engine import WindowEngine, mark_bootstrapped
 from riskloom.windows.store import StateStore
-from tests.windows.conftest import OpenStore
+from tests.windows.conftest import OpenStore, fold_often
 from tests.windows.streams import START, Step, differences, replay, steps
 
 _settings = settings(
@@ -26,11 +26,14 @@ _settings = settings(
 _numbers = count()
 
 
-@pytest.fixture(params=[fold.DUE_AFTER, 3], ids=["rarely-folded", "often-folded"])
+@pytest.fixture(params=["rarely-folded", "often-folded", "put-aside"])
 def _folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How often state is folded must not be seen in any value."""
-    monkeypatch.setattr(fold, "DUE_AFTER", request.param)
-    monkeypatch.setattr(fold, "LEFT", 1 if request.param < fold.LEFT else fold.LEFT)
+    """How often state is folded, and where what waits lies meanwhile, must not be seen in any value."""
+    if request.param == "put-aside":
+        fold_often(monkeypatch)
+    elif request.param == "often-folded":
+        monkeypatch.setattr(fold, "DUE_AFTER", 3)
+        monkeypatch.setattr(fold, "LEFT", 1)
 
 
 def started(plan: WindowPlan, store: StateStore) -> WindowEngine:
@@ -52,6 +55,7 @@ def test_every_value_is_that_of_the_definition(plan: WindowPlan, open_store: Ope
     assert not list(differences(plan, replay(lambda _: engine, calls)))
 
 
+@pytest.mark.usefixtures("_folding")
 @_settings
 @given(calls=steps(), order=st.randoms(use_true_random=False))
 def test_order_restart_and_redelivery_change_nothing(

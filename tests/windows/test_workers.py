@@ -22,6 +22,7 @@ from riskloom.windows.engine import Observation, WindowEngine
 from riskloom.windows.redis_store import RedisStateStore
 from riskloom.windows.sqlite_store import SqliteStateStore
 from riskloom.windows.store import StateStore
+from tests.windows.conftest import fold_often
 from tests.windows.streams import SECOND, Answered, Step, differences
 from tests.windows.test_proof import started
 
@@ -92,7 +93,7 @@ def observed(engine: WindowEngine, step: Step) -> Observation:
 @pytest.mark.parametrize("shared", _STORES, indirect=True)
 def test_workers_at_once_answer_as_one(plan: WindowPlan, shared: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four processes on few keys, folding often: replayed from their stamps every value is that of the definition."""
-    monkeypatch.setattr(fold, "DUE_AFTER", 4)
+    fold_often(monkeypatch, after=4, left=fold.LEFT)
     begin(plan, shared)
     start = _processes.Barrier(_PROCESSES)
     received, processes = [], []
@@ -116,7 +117,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     plan: WindowPlan, shared: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker is killed in the middle of its work, again and again, and everything is sent again from the start."""
-    monkeypatch.setattr(fold, "DUE_AFTER", 4)
+    fold_often(monkeypatch, after=4, left=fold.LEFT)
     begin(plan, shared)
     calls = drawn(7, 150)
     answers: list[Answered] = []
