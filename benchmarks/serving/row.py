@@ -20,7 +20,7 @@ from riskloom.contracts.json_text import parse_json
 from riskloom.features import compute_one, request_features
 from riskloom.registry.forest import Forest
 from riskloom.registry.lightgbm_library import Trees
-from services.scoring.schema import example, read_event, request_model
+from services.scoring.schema import example, read_event, request_reader
 
 _FEATURES, _TREES, _LEAVES, _ROWS = 94, 400, 31, 20_000
 #: Bytes that are read between two rows: more than a core keeps near.
@@ -66,7 +66,7 @@ class _Columns(dict[str, NDArray[Any]]):
 
 def _event(domain: Domain) -> dict[str, Any]:
     """The contract's example, as the service reads it."""
-    event = read_event(request_model(domain), parse_json(json.dumps(example(domain)).encode()))
+    event = read_event(request_reader(domain), parse_json(json.dumps(example(domain)).encode()))
     return {**event, **domain.event_table.joined_values(event), "observed_at": datetime.now(UTC)}
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from riskloom.catalog import Domain
+from riskloom.contracts.rows import FieldRefusal, RowRefusedError
 from riskloom.errors import (
     EventRefusedError,
     LedgerError,
@@ -24,7 +25,7 @@ from riskloom.errors import (
     WindowError,
 )
 from riskloom.features.live import EntryLog, from_us, open_state, to_us
-from riskloom.intake.rows import FieldRefusal, RowReader, RowRefusedError, plain
+from riskloom.intake.rows import PushedRows, plain
 from riskloom.ledger import Outbox
 from riskloom.windows import Stream, WindowPlan
 from riskloom.windows.rows import event_of
@@ -106,7 +107,7 @@ class Door:
         self._entries, self._outbox, self._clock = entries, outbox, clock
         self.waits = waits
         self._readers = {
-            name: RowReader(table, pseudonym_key=pseudonym_key) for name, table in domain.tables.items()
+            name: PushedRows(table, pseudonym_key=pseudonym_key) for name, table in domain.tables.items()
         }  # fmt: skip
 
     def accept_all(self, events: Iterable[tuple[object, object]]) -> Iterator[Receipt]:
@@ -223,7 +224,7 @@ class _Pushed:
     table: str
     key: str
     row: Mapping[str, Any]
-    reader: RowReader
+    reader: PushedRows
     events: list[tuple[Stream, dict[str, Any]]]
 
 

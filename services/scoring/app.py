@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from riskloom.access import METRICS, score_scope
+from riskloom.contracts.rows import RowReader
 from services.scoring.batch import batch_endpoint
 from services.scoring.bulkhead import Bulkhead
 from services.scoring.decisions import Decision
@@ -23,7 +23,7 @@ from services.scoring.events import events_endpoint
 from services.scoring.metrics import NO_DOMAIN, NO_OUTCOME
 from services.scoring.openapi import TITLE, openapi_document
 from services.scoring.runtime import Runtime
-from services.scoring.schema import read_event, request_model
+from services.scoring.schema import read_event, request_reader
 from services.web.body import read_json
 from services.web.envelope import HANDLERS, Envelope
 from services.web.exact import Endpoint, Exact
@@ -51,8 +51,8 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: D
         new_request_id: Names a request that comes without an ``X-Request-ID``.
         direct: Where to listen besides, without BentoML's server; nowhere by default.
     """
-    models = {name: request_model(domain) for name, domain in runtime.domains.items()}
-    document = openapi_document(runtime.domains, models)
+    readers = {name: request_reader(domain) for name, domain in runtime.domains.items()}
+    document = openapi_document(runtime.domains)
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(document)
@@ -70,7 +70,7 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: D
             yield
 
     scores = {
-        f"/v1/domains/{name}/score": score_endpoint(runtime, name, model) for name, model in models.items()
+        f"/v1/domains/{name}/score": score_endpoint(runtime, name, reader) for name, reader in readers.items()
     }  # fmt: skip
     app = Starlette(
         routes=[
@@ -78,12 +78,15 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: D
             *(
                 Route(
                     f"/v1/domains/{name}/score/batch",
-                    batch_endpoint(runtime, name, models[name], on_decision=partial(count_decision, runtime, name)),
+                    batch_endpoint(runtime, name, readers[name], on_decision=partial(count_decision, runtime, name)),
                     methods=["POST"],
                 )
-                for name in models
+                for name in readers
             ),
-            *(Route(f"/v1/domains/{name}/events", events_endpoint(runtime, name), methods=["POST"]) for name in models),
+            *(
+                Route(f"/v1/domains/{name}/events", events_endpoint(runtime, name), methods=["POST"])
+                for name in readers
+            ),
             Route("/v1/domains/{domain}/score", unknown_domain_endpoint(runtime), methods=["POST"]),
             Route("/v1/domains/{domain}/score/batch", unknown_domain_endpoint(runtime), methods=["POST"]),
             Route("/v1/domains/{domain}/events", unknown_domain_endpoint(runtime), methods=["POST"]),
@@ -101,13 +104,13 @@ def create_app(runtime: Runtime, *, new_request_id: Callable[[], str], direct: D
     return app
 
 
-def score_endpoint(runtime: Runtime, domain: str, model: type[BaseModel]) -> Endpoint:
+def score_endpoint(runtime: Runtime, domain: str, reader: RowReader) -> Endpoint:
     """The endpoint that decides one domain's events."""
     bulkhead = Bulkhead()
 
     async def decide(request: Request) -> Decision:
         runtime.gate.require(runtime.gate.admit(request), score_scope(domain))
-        event = read_event(model, await read_json(request))
+        event = read_event(reader, await read_json(request))
         try:
             with bulkhead.place():
                 async with asyncio.timeout(DECIDE_SECONDS):

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from riskloom.access import score_scope
+from riskloom.contracts.rows import RowReader
 from riskloom.contracts.values import kind_of
 from services.scoring.bulkhead import Bulkhead
 from services.scoring.decisions import Begun, Decider, Decision
@@ -68,12 +69,12 @@ class BatchDecider:
 
     Args:
         decider: Of their domain.
-        model: The model of one event.
+        reader: Reads one event.
         ticks: Seconds that only go forward.
     """
 
-    def __init__(self, decider: Decider, model: type[BaseModel], *, ticks: Callable[[], float]) -> None:
-        self._decider, self._model, self._ticks = decider, model, ticks
+    def __init__(self, decider: Decider, reader: RowReader, *, ticks: Callable[[], float]) -> None:
+        self._decider, self._reader, self._ticks = decider, reader, ticks
 
     async def decide(self, events: Sequence[object]) -> AsyncIterator[Decision | RefusalError]:
         """
@@ -104,7 +105,7 @@ class BatchDecider:
         return [one if isinstance(one, RefusalError) else await self._finish(one, next(scores)) for one in begun]
 
     async def _begin(self, event: object, now: datetime) -> Begun:
-        return await self._decider.begin(read_event(self._model, event), now=now)
+        return await self._decider.begin(read_event(self._reader, event), now=now)
 
     @staticmethod
     async def _scored(begun: Sequence[Begun]) -> Iterator[float | RefusalError]:
@@ -126,7 +127,7 @@ class BatchDecider:
 
 
 def batch_endpoint(
-    runtime: Runtime, domain: str, model: type[BaseModel], *, on_decision: Callable[[Decision], None]
+    runtime: Runtime, domain: str, reader: RowReader, *, on_decision: Callable[[Decision], None]
 ) -> Callable[[Request], Awaitable[Response]]:
     """
     The endpoint that decides batches of one domain's events.
@@ -134,7 +135,7 @@ def batch_endpoint(
     Args:
         runtime: What the service holds.
         domain: Its name.
-        model: The model of one event.
+        reader: Reads one event.
         on_decision: Told of each decision.
     """
     bulkhead = Bulkhead(MOST_BATCHES, of="batches")
@@ -145,7 +146,7 @@ def batch_endpoint(
         with bulkhead.place():
             events = read_batch(await asyncio.to_thread(parse, body))
             answer = _Answer()
-            async for result in BatchDecider(runtime.deciders[domain], model, ticks=runtime.ticks).decide(events):
+            async for result in BatchDecider(runtime.deciders[domain], reader, ticks=runtime.ticks).decide(events):
                 if isinstance(result, Decision):
                     status, outcome = _OK, result.outcome
                     on_decision(result)

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from riskloom.catalog import Domain
+from riskloom.contracts.rows import STAMPED
 from riskloom.errors import LedgerError
 from riskloom.ledger import Outbox
 from riskloom.lifecycle.active import NOTHING, Judgement
@@ -25,7 +26,6 @@ from services.scoring.judging import RuleHit, Shadow, rules_hit, shadow_of
 from services.scoring.ports import Backend, Matrix
 from services.scoring.reasons import ReasonsDesk
 from services.scoring.rules import RulesInService
-from services.scoring.schema import STAMPED
 from services.scoring.shadowing import Shadows
 from services.web.problems import RefusalError
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from riskloom import __version__
@@ -15,7 +14,7 @@ from services.scoring.batch import MAX_EVENTS as MOST_IN_BATCH
 from services.scoring.batch import BatchResults
 from services.scoring.decisions import Decision
 from services.scoring.events import MAX_EVENTS, EventResult, EventResults
-from services.scoring.schema import example, row_example, row_schema
+from services.scoring.schema import example, request_name, request_schema, row_example, row_schema
 from services.scoring.status import Readiness
 from services.web.pages import API_KEYS
 from services.web.problems import KINDS, MEDIA_TYPE, Code, Problem
@@ -72,38 +71,29 @@ _MEANING: dict[int, str] = {
 }
 
 
-def openapi_document(domains: Mapping[str, Domain], requests: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
-    """
-    Describe the service.
-
-    Args:
-        domains: The declared domains by name.
-        requests: Each domain's request model by the domain's name.
-    """
-    models = [*requests.values(), Decision, BatchResults, EventResult, EventResults, Problem, Readiness]
-    modes = [(model, "validation" if model in requests.values() else "serialization") for model in models]
-    _, definitions = models_json_schema(modes, ref_template=_REF)  # type: ignore[arg-type]
+def openapi_document(domains: Mapping[str, Domain]) -> dict[str, Any]:
+    """Describe the service of the declared domains, which are given by name."""
+    models = (Decision, BatchResults, EventResult, EventResults, Problem, Readiness)
+    _, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=_REF)
+    requests = {request_name(domain): request_schema(domain) for domain in domains.values()}
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": __version__, "description": _DESCRIPTION.strip()},
         "paths": {
-            **{f"/v1/domains/{name}/score": {"post": _score(domains[name], requests[name])} for name in domains},
-            **{
-                f"/v1/domains/{name}/score/batch": {"post": _score_batch(domains[name], requests[name])}
-                for name in domains
-            },
+            **{f"/v1/domains/{name}/score": {"post": _score(domains[name])} for name in domains},
+            **{f"/v1/domains/{name}/score/batch": {"post": _score_batch(domains[name])} for name in domains},
             **{f"/v1/domains/{name}/events": {"post": _events(domains[name])} for name in domains},
             **_operations(),
         },
         "components": {
-            "schemas": {**definitions["$defs"], **_event_schemas(domains)},
+            "schemas": {**definitions["$defs"], **requests, **_event_schemas(domains)},
             "securitySchemes": API_KEYS,
         },
         "tags": [{"name": "scoring"}, {"name": "events"}, {"name": "operations"}],
     }
 
 
-def _score(domain: Domain, request: type[BaseModel]) -> dict[str, Any]:
+def _score(domain: Domain) -> dict[str, Any]:
     outcomes = "\n".join(f"- `{outcome.name}`: {outcome.description}" for outcome in domain.outcome)
     return {
         "tags": ["scoring"],
@@ -112,7 +102,7 @@ def _score(domain: Domain, request: type[BaseModel]) -> dict[str, Any]:
         "description": f"{domain.description.strip()}\n\nOutcomes:\n{outcomes}\n\n"
         f"Needs the scope `{score_scope(domain.name)}`.",
         "security": _security(),
-        "requestBody": {"required": True, "content": _json(request.__name__, example=example(domain))},
+        "requestBody": {"required": True, "content": _json(request_name(domain), example=example(domain))},
         "responses": {
             "200": {"description": "The decision.", "content": _json(Decision.__name__)},
             **_problems(_CODES, _MEANING),
@@ -120,8 +110,13 @@ def _score(domain: Domain, request: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def _score_batch(domain: Domain, request: type[BaseModel]) -> dict[str, Any]:
-    items = {"type": "array", "minItems": 1, "maxItems": MOST_IN_BATCH, "items": _schema(request.__name__)["schema"]}
+def _score_batch(domain: Domain) -> dict[str, Any]:
+    items = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MOST_IN_BATCH,
+        "items": _schema(request_name(domain))["schema"],
+    }
     return {
         "tags": ["scoring"],
         "operationId": f"score_batch_{domain.name}",

@@ -1,31 +1,33 @@
-"""The request of a domain, made from its event table's contract: a model to check with, a schema to read."""
+"""The request of a domain, made from its event table's contract: how it is read, and a schema for people."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue, PlainValidator, ValidationError, WithJsonSchema, create_model
+from pydantic import JsonValue
 
 from riskloom.catalog import Domain
 from riskloom.contracts import Column, TableContract
-from riskloom.contracts.values import kind_of, reader
-from services.web.problems import FieldProblem, RefusalError, field_problems
+from riskloom.contracts.rows import STAMPED, RowReader, RowRefusedError
+from services.web.problems import FieldProblem, RefusalError
 
-#: The service says when an event was observed: at the moment it is decided. It is not for the caller to say.
-STAMPED = "observed_at"
 _EXAMPLE_TIME = "2026-01-15T12:30:00Z"
 
 
-def request_model(domain: Domain) -> type[BaseModel]:
-    """The model of one event of the domain, strict, without the column the service stamps."""
-    fields: dict[str, Any] = {
-        name: (_annotation(column), None if column.nullable else ...)
-        for name, column in domain.event_table.brought.items()
-        if name != STAMPED
-    }
-    title = "".join(part.capitalize() for part in domain.name.split("_"))
-    config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [example(domain)]})
-    return create_model(f"{title}ScoreRequest", __config__=config, __doc__=domain.event_table.description, **fields)
+def request_name(domain: Domain) -> str:
+    """What the request of a domain is called in the service's description."""
+    return f"{''.join(part.capitalize() for part in domain.name.split('_'))}ScoreRequest"
+
+
+def request_schema(domain: Domain) -> dict[str, Any]:
+    """What one event of a domain is, as JSON Schema."""
+    described = {"title": request_name(domain), "description": domain.event_table.description}
+    return {**row_schema(domain.event_table), **described, "examples": [example(domain)]}
+
+
+def request_reader(domain: Domain) -> RowReader:
+    """Reads one event of the domain, strictly, without the column the service stamps."""
+    return RowReader(domain.event_table, whole="(body)")
 
 
 def example(domain: Domain) -> dict[str, JsonValue]:
@@ -51,27 +53,18 @@ def row_schema(table: TableContract) -> dict[str, Any]:
     }
 
 
-def read_event(model: type[BaseModel], content: object) -> dict[str, Any]:
+def read_event(reader: RowReader, content: object) -> dict[str, Any]:
     """
     Check a parsed body and give the event's values by column; an optional column that was left out is None.
 
     Raises:
         RefusalError: It is not such an event; every field that is wrong is named.
     """
-    if not isinstance(content, dict):
-        detail = FieldProblem(field="(body)", expected="an object", found=kind_of(content))
-        raise RefusalError("invalid_request", "The body is not an object.", errors=[detail])
     try:
-        event = model.model_validate(content)
-    except ValidationError as error:
-        raise RefusalError(
-            "invalid_request", "The request does not keep the table's contract.", errors=field_problems(error)
-        ) from None
-    return dict(event)
-
-
-def _annotation(column: Column) -> Any:
-    return Annotated[Any, PlainValidator(reader(column)), WithJsonSchema(_json_schema(column))]
+        return reader.read(content)
+    except RowRefusedError as error:
+        wrong = [FieldProblem(field=one.field, expected=one.expected, found=one.found) for one in error.refusals]
+        raise RefusalError("invalid_request", "The request does not keep the table's contract.", errors=wrong) from None
 
 
 def _json_schema(column: Column) -> dict[str, object]:

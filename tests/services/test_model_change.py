@@ -28,7 +28,7 @@ from services.scoring import ports
 from services.scoring.app import Direct
 from services.scoring.backend import SignedBackend
 from services.scoring.features import GuardedFeatures
-from services.scoring.schema import read_event, request_model
+from services.scoring.schema import read_event, request_reader
 from tests.conftest import free_port
 from tests.services.conftest import World, event, in_process, real_backend, wait_until
 from tests.services.world import CALM, FLAGGED, add_champion, views_of
@@ -206,7 +206,7 @@ def test_a_store_is_kept_for_who_asks_it_while_it_is_replaced(
         plan = backend.plan(domain.name, "1")
         await features.read_by(plan)
         body = json.dumps(event(domain, CALM))
-        sent = read_event(request_model(domain), json.loads(body, parse_float=Decimal))
+        sent = read_event(request_reader(domain), json.loads(body, parse_float=Decimal))
         sent |= domain.event_table.joined_values(sent)
         waiting = asyncio.create_task(features.decide(sent, plan.reads.views, now=world.now))
         await backend.asked.wait()
