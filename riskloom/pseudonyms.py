@@ -31,7 +31,13 @@ def ensure_pseudonym_key(keys: Path) -> bytes:
 
 def pseudonym(text: str, prefix: str, key: bytes) -> str:
     """The pseudonym of one text: what ingest lands for the same text, and what the scoring service keeps of it."""
-    return prefix + hmac.digest(key, text.encode(), "sha256").hex()[:PSEUDONYM_DIGITS]
+    return _pseudonym(text, prefix, hmac.new(key, digestmod="sha256"))
+
+
+def _pseudonym(text: str, prefix: str, keyed: hmac.HMAC) -> str:
+    digest = keyed.copy()
+    digest.update(text.encode())
+    return prefix + digest.hexdigest()[:PSEUDONYM_DIGITS]
 
 
 def pseudonym_form(prefix: str) -> str:
@@ -49,7 +55,7 @@ class Pseudonyms:
     """
 
     def __init__(self, table: TableContract, key: bytes) -> None:
-        self._key = key
+        self._keyed = hmac.new(key, digestmod="sha256")  # preparing the key takes as long as the rest
         self._columns = {
             name: (prefix, re.compile(pseudonym_form(prefix))) for name, prefix in table.pseudonyms.items()
         }  # fmt: skip
@@ -59,7 +65,7 @@ class Pseudonyms:
         declared = self._columns.get(column)
         if declared is None or not text or declared[1].fullmatch(text):
             return text
-        return pseudonym(text, declared[0], self._key)
+        return _pseudonym(text, declared[0], self._keyed)
 
     def replace(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row with pseudonyms in the columns that identify somebody; what is missing stays so."""

@@ -60,7 +60,7 @@ class EntryLog:
                 "stream": stream,
                 "event_id": event_id,
                 "entered_us": stamp_us,
-                "entered_at": from_us(stamp_us).isoformat().replace("+00:00", "Z"),
+                "entered_at": from_us(stamp_us),
                 "plan": plan.fingerprint,
             }
         )

@@ -83,9 +83,11 @@ class Outbox:
 
     def _address(self, record: Mapping[str, object]) -> tuple[str, str]:
         domain, instant = str(record.get("domain")), record.get(self._dated_by)
-        day = _DAY.match(instant.isoformat() if isinstance(instant, datetime) else str(instant))
-        if not _DOMAIN.fullmatch(domain):
+        if domain not in self._open and not _DOMAIN.fullmatch(domain):
             raise LedgerError(f"record: domain: expected a domain's name, found {domain!r}")
+        if isinstance(instant, datetime):
+            return domain, instant.date().isoformat()
+        day = _DAY.match(str(instant))
         if day is None:
             raise LedgerError(f"record of {domain}: {self._dated_by}: expected an ISO 8601 time, found {instant!r}")
         return domain, day[1]

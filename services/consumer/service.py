@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-import uuid
 from datetime import UTC, datetime
 
 import redis
@@ -23,6 +22,7 @@ from riskloom.settings import Settings, load_settings
 from services.consumer.app import create_app
 from services.consumer.metrics import Metrics
 from services.web.gate import Gate
+from services.web.ids import new_ids
 
 #: Longer than a consumer waits for messages.
 _ANSWER_SECONDS = 5.0
@@ -47,7 +47,7 @@ def build() -> ASGIApp:
     }
     metrics.watch(queues, consumers)
     gate = Gate(settings.api_keys, clock=_now)
-    return create_app(consumers, metrics, gate, new_request_id=lambda: uuid.uuid4().hex)
+    return create_app(consumers, metrics, gate, new_request_id=new_ids())
 
 
 class Doors:

@@ -45,6 +45,9 @@ class Freshness(BaseModel):
     status: Status = Field(description="Stale values are treated as missing.")
 
 
+_MISSING = Freshness(observed_at=None, age_seconds=None, status="missing")
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """
@@ -123,7 +126,7 @@ class GuardedFeatures:
             detail = FieldProblem(field=error.field, expected=error.expected, found=error.found)
             raise RefusalError("invalid_request", "The event cannot be counted.", errors=[detail]) from None
         at = row.at if row else now
-        freshness = {view.name: _freshness(row, view.name, at) for view in views}
+        freshness = _freshness(row, views, at)
         return Reading(at, row.values if row else {}, freshness, is_reachable=row is not None)
 
     async def read_by(self, plan: ReadPlan) -> None:
@@ -275,9 +278,18 @@ class GuardedFeatures:
             _log.error("store_unreachable", domain=self._domain.name, error=type(error).__name__)
 
 
-def _freshness(row: OnlineRow | None, view: str, now: datetime) -> Freshness:
-    observed_at = row.observed.get(view) if row else None
-    if row is None or observed_at is None:
-        return Freshness(observed_at=None, age_seconds=None, status="missing")
-    age = round((now - observed_at).total_seconds(), 3)
-    return Freshness(observed_at=observed_at, age_seconds=age, status=row.status[view])
+def _freshness(row: OnlineRow | None, views: Iterable[View], now: datetime) -> dict[str, Freshness]:
+    """How fresh each view is; views whose values held at one instant share what says so."""
+    known: dict[tuple[datetime, Status], Freshness] = {}
+    found: dict[str, Freshness] = {}
+    for view in views:
+        observed_at = row.observed.get(view.name) if row else None
+        if row is None or observed_at is None:
+            found[view.name] = _MISSING
+            continue
+        what = observed_at, row.status[view.name]
+        if what not in known:
+            age = round((now - observed_at).total_seconds(), 3)
+            known[what] = Freshness(observed_at=observed_at, age_seconds=age, status=what[1])
+        found[view.name] = known[what]
+    return found

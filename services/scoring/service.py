@@ -10,7 +10,6 @@ and its metrics and schema are open to anybody.
 from __future__ import annotations
 
 import time
-import uuid
 from datetime import UTC, datetime
 
 import bentoml
@@ -26,6 +25,7 @@ from riskloom.settings import Settings, load_settings
 from services.scoring.app import Direct, create_app
 from services.scoring.backend import SignedBackend
 from services.scoring.runtime import Runtime
+from services.web.ids import new_ids
 
 #: Above every limit of ours: BentoML's timeout answers only where ours failed to.
 BACKSTOP_SECONDS = 10
@@ -66,11 +66,11 @@ def build_app(settings: Settings) -> Starlette:
         pseudonym_key=lambda: ensure_pseudonym_key(settings.keys),
         clock=now,
         ticks=time.perf_counter,
-        new_id=lambda: str(uuid.uuid4()),
+        new_id=new_ids(),
     )
     port = settings.scoring_direct_port
     direct = None if port is None else Direct(settings.host, port)
-    return create_app(runtime, new_request_id=lambda: uuid.uuid4().hex, direct=direct)
+    return create_app(runtime, new_request_id=new_ids(), direct=direct)
 
 
 class Straight:

@@ -32,6 +32,7 @@ class Gate:
         self._path = path
         self._clock = clock
         self._ring = KeyRing()
+        self._seen: dict[str, ApiKey] = {}  # keys that were found in the ring; hashing takes longer than all else here
         self._stamp: object = None
 
     def refresh(self) -> None:
@@ -46,6 +47,7 @@ class Gate:
             _log.exception("api_keys_refused")
         else:
             _log.info("api_keys_read", keys=len(self._ring.keys))
+        self._seen.clear()
         self._stamp = stamp
 
     def admit(self, request: Request) -> ApiKey:
@@ -56,12 +58,18 @@ class Gate:
             RefusalError: No key, two keys, or one that was not given out or whose time is over.
         """
         presented = _presented(request)
-        key = self._ring.find(presented) if presented and len(presented) <= _MAX_KEY else None
+        key = self._find(presented) if presented and len(presented) <= _MAX_KEY else None
         if key is None:
             message = "Send a valid API key: Authorization: Bearer <key>, or X-API-Key: <key>."
             raise RefusalError("unauthenticated", message, headers=_CHALLENGE)
         if key.is_expired(self._clock()):
             raise RefusalError("unauthenticated", "The time of this API key is over.", headers=_CHALLENGE)
+        return key
+
+    def _find(self, presented: str) -> ApiKey | None:
+        key = self._seen.get(presented)
+        if key is None and (key := self._ring.find(presented)) is not None:
+            self._seen[presented] = key
         return key
 
     def require(self, key: ApiKey, scope: str) -> None:
