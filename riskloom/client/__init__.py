@@ -10,8 +10,10 @@ from riskloom.client.answers import (
     EventResult,
     FieldProblem,
     Freshness,
+    Problem,
     Readiness,
     Reason,
+    ScoreResult,
 )
 from riskloom.client.asynchronous import AsyncClient
 from riskloom.client.errors import (
@@ -43,9 +45,11 @@ __all__ = [
     "Freshness",
     "InvalidRequestError",
     "NotFoundError",
+    "Problem",
     "Readiness",
     "Reason",
     "Retries",
+    "ScoreResult",
     "ServiceMistakeError",
     "TransportError",
     "UnauthenticatedError",

@@ -99,6 +99,29 @@ class EventResults(_Answer):
     results: tuple[EventResult, ...]
 
 
+class Problem(_Answer):
+    """A refusal (RFC 9457)."""
+
+    code: str
+    status: int = 0
+    title: str = ""
+    detail: str = ""
+    errors: tuple[FieldProblem, ...] = ()
+
+
+class ScoreResult(_Answer):
+    """What became of one event of a batch that was scored: a decision, or what it was refused with."""
+
+    decision: Decision | None = None
+    problem: Problem | None = None
+
+
+class ScoreResults(_Answer):
+    """The answer to a batch."""
+
+    results: tuple[ScoreResult, ...]
+
+
 class DomainReadiness(_Answer):
     """Whether a domain can be scored, with the model's version in service."""
 
@@ -116,12 +139,3 @@ class Readiness(_Answer):
     def is_ready(self) -> bool:
         """Whether events are answered; degraded ones are, too."""
         return self.state != "not_ready"
-
-
-class Problem(_Answer):
-    """A refusal (RFC 9457)."""
-
-    code: str
-    title: str = ""
-    detail: str = ""
-    errors: tuple[FieldProblem, ...] = ()

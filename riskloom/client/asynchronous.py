@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx
 
-from riskloom.client.answers import Decision, EventResult, Readiness
+from riskloom.client.answers import Decision, EventResult, Readiness, ScoreResult
 from riskloom.client.flow import Flow, Flows, Reply, Result, Send, Wait
 from riskloom.client.retries import Retries
 from riskloom.client.synchronous import CONNECTIONS, SECONDS
@@ -50,6 +50,10 @@ class AsyncClient:
     async def score(self, domain: str, event: Mapping[str, Any]) -> Decision:
         """Score one event; raises ClientError."""
         return await self._run(self._flows.score(domain, event))
+
+    async def score_all(self, domain: str, events: Iterable[Mapping[str, Any]]) -> list[ScoreResult]:
+        """Score events in their order, each as if it had been sent alone; raises ClientError."""
+        return await self._run(self._flows.score_all(domain, events))
 
     async def push(self, domain: str, table: str, event: Mapping[str, Any]) -> EventResult:
         """Push one event; raises ClientError."""

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from riskloom.client.answers import Decision, EventResult, EventResults, Problem, Readiness
+from riskloom.client.answers import Decision, EventResult, EventResults, Problem, Readiness, ScoreResult, ScoreResults
 from riskloom.client.errors import AnswerError, ApiError, ClientError, TransportError, kind_of
 from riskloom.client.retries import TEMPORARY, Draw, Retries, RetryBudget, asked_pause
 
@@ -97,7 +97,19 @@ class Flows:
         until = self.ticks() + self.seconds
         results: list[EventResult] = []
         for batch in batches([encoded({"table": table, "event": event}) for table, event in events]):
-            results += yield from self._pushed(domain, batch, until)
+            results += yield from self._batched(
+                f"/v1/domains/{domain}/events", batch, until, results_of=_pushed, is_temporary=_is_unavailable
+            )
+        return results
+
+    def score_all(self, domain: str, events: Iterable[Mapping[str, Any]]) -> Flow[list[ScoreResult]]:
+        """Score events in batches, in their order; those whose turn did not come are sent again while there is time."""
+        until = self.ticks() + self.seconds
+        results: list[ScoreResult] = []
+        for batch in batches(list(map(encoded, events))):
+            results += yield from self._batched(
+                f"/v1/domains/{domain}/score/batch", batch, until, results_of=_scored, is_temporary=_is_undecided
+            )
         return results
 
     def readiness(self) -> Flow[Readiness]:
@@ -108,18 +120,25 @@ class Flows:
             raise refusal(answer)
         return read(Readiness, answer)
 
-    def _pushed(self, domain: str, batch: Sequence[bytes], until: float) -> Flow[list[EventResult]]:
-        """The results of a batch; where only a part was kept, the rest is asked for again."""
-        results: dict[int, EventResult] = {}
+    def _batched(
+        self,
+        path: str,
+        batch: Sequence[bytes],
+        until: float,
+        *,
+        results_of: Callable[[httpx.Response], Sequence[Answer]],
+        is_temporary: Callable[[Answer], bool],
+    ) -> Flow[list[Answer]]:
+        """The results of a batch; where only a part of it was dealt with, the rest is asked for again."""
+        results: dict[int, Answer] = {}
         places = list(range(len(batch)))
         for attempt in range(self.retries.attempts):
             body = b'{"events":[' + b",".join(batch[place] for place in places) + b"]}"
-            answer = yield from self._posted(f"/v1/domains/{domain}/events", body, until)
-            found = read(EventResults, answer).results
+            found = results_of((yield from self._posted(path, body, until)))
             if len(found) != len(places):
                 raise AnswerError(f"expected {len(places)} results, found {len(found)}")
             results |= dict(zip(places, found, strict=True))
-            places = [place for place in places if results[place].status == _UNAVAILABLE]
+            places = [place for place in places if is_temporary(results[place])]
             if not places:
                 break
             pause = self.retries.pause(attempt, 0.0, self.draw())
@@ -193,6 +212,22 @@ def read(model: type[Answer], answer: httpx.Response) -> Answer:
     except ValidationError as error:
         where = ", ".join(sorted({".".join(map(str, item["loc"])) or "(body)" for item in error.errors()})[:5])
         raise AnswerError(f"expected a {model.__name__}, found something else: {where}") from error
+
+
+def _pushed(answer: httpx.Response) -> Sequence[EventResult]:
+    return read(EventResults, answer).results
+
+
+def _scored(answer: httpx.Response) -> Sequence[ScoreResult]:
+    return read(ScoreResults, answer).results
+
+
+def _is_unavailable(result: EventResult) -> bool:
+    return result.status == _UNAVAILABLE
+
+
+def _is_undecided(result: ScoreResult) -> bool:
+    return result.problem is not None and result.problem.status in TEMPORARY
 
 
 def refusal(answer: httpx.Response) -> ApiError:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx
 
-from riskloom.client.answers import Decision, EventResult, Readiness
+from riskloom.client.answers import Decision, EventResult, Readiness, ScoreResult
 from riskloom.client.flow import Flow, Flows, Reply, Result, Send, Wait
 from riskloom.client.retries import Retries
 
@@ -61,6 +61,15 @@ class Client:
             ClientError: There is no decision; see :mod:`riskloom.client.errors`.
         """
         return self._run(self._flows.score(domain, event))
+
+    def score_all(self, domain: str, events: Iterable[Mapping[str, Any]]) -> list[ScoreResult]:
+        """
+        Score events in their order, each as if it had been sent alone; the results are in the same order.
+
+        Raises:
+            ClientError: A batch was not answered. Events of it that were decided before are counted once all the same.
+        """
+        return self._run(self._flows.score_all(domain, events))
 
     def push(self, domain: str, table: str, event: Mapping[str, Any]) -> EventResult:
         """

@@ -22,11 +22,13 @@ from riskloom.access import score_scope
 from riskloom.contracts.rows import RowReader
 from riskloom.contracts.values import kind_of
 from services.scoring.bulkhead import Bulkhead
+from services.scoring.counted import counted
 from services.scoring.decisions import Begun, Decider, Decision
 from services.scoring.metrics import NO_OUTCOME
 from services.scoring.runtime import Runtime
 from services.scoring.schema import read_event
 from services.web.body import parse, read_body
+from services.web.exact import Endpoint
 from services.web.logs import where_raised
 from services.web.problems import FieldProblem, Problem, RefusalError
 
@@ -128,7 +130,7 @@ class BatchDecider:
 
 def batch_endpoint(
     runtime: Runtime, domain: str, reader: RowReader, *, on_decision: Callable[[Decision], None]
-) -> Callable[[Request], Awaitable[Response]]:
+) -> Endpoint:
     """
     The endpoint that decides batches of one domain's events.
 
@@ -156,21 +158,8 @@ def batch_endpoint(
                 answer.add(result)
         return answer.response()
 
-    async def counted(request: Request) -> Response:
-        started, status = runtime.ticks(), _OURS
-        try:
-            response = await score(request)
-            status = response.status_code
-        except RefusalError as refusal:
-            status = refusal.status
-            raise
-        else:
-            return response
-        finally:
-            runtime.metrics.batches.labels(domain, str(status)).inc()
-            runtime.metrics.batch_latency.labels(domain).observe(runtime.ticks() - started)
-
-    return counted
+    metrics = runtime.metrics
+    return counted(score, domain, answers=metrics.batches, latency=metrics.batch_latency, ticks=runtime.ticks)
 
 
 def read_batch(content: Any) -> list[object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,11 @@ from riskloom.access import events_scope
 from riskloom.contracts.values import kind_of
 from riskloom.intake import Receipt
 from riskloom.intake.door import Status
+from services.scoring.counted import counted
 from services.scoring.metrics import NO_TABLE
 from services.scoring.runtime import Runtime
 from services.web.body import read_json
+from services.web.exact import Endpoint
 from services.web.problems import FieldProblem, RefusalError
 
 MAX_EVENTS = 500
@@ -52,7 +54,7 @@ class EventResults(BaseModel):
     results: tuple[EventResult, ...]
 
 
-def events_endpoint(runtime: Runtime, domain: str) -> Callable[[Request], Awaitable[Response]]:
+def events_endpoint(runtime: Runtime, domain: str) -> Endpoint:
     """The endpoint that takes one domain's events."""
 
     async def push(request: Request) -> Response:
@@ -63,21 +65,8 @@ def events_endpoint(runtime: Runtime, domain: str) -> Callable[[Request], Awaita
         answer = _single(receipts[0]) if is_single else _batch(receipts)
         return Response(answer.model_dump_json(exclude_defaults=True), media_type="application/json")
 
-    async def counted(request: Request) -> Response:
-        started, status = runtime.ticks(), 500
-        try:
-            response = await push(request)
-            status = response.status_code
-        except RefusalError as refusal:
-            status = refusal.status
-            raise
-        else:
-            return response
-        finally:
-            runtime.metrics.event_requests.labels(domain, str(status)).inc()
-            runtime.metrics.event_latency.labels(domain).observe(runtime.ticks() - started)
-
-    return counted
+    metrics = runtime.metrics
+    return counted(push, domain, answers=metrics.event_requests, latency=metrics.event_latency, ticks=runtime.ticks)
 
 
 def read_pushed(content: Any) -> tuple[list[tuple[object, object]], bool]:

@@ -218,6 +218,27 @@ def test_of_a_batch_what_was_not_kept_is_sent_again(call: Call) -> None:
     assert len(pauses) == 2
 
 
+def test_of_a_batch_what_was_not_decided_is_sent_again(call: Call) -> None:
+    """An event whose turn did not come, and none that was refused for what it is."""
+    seen: list[list[str]] = []
+
+    def decides_one(body: bytes) -> Says:
+        names = [event["id"] for event in json.loads(body)["events"]]
+        seen.append(names)
+        later = {"problem": problem(504, "timeout").body}
+        refused = {"problem": problem(422, "invalid_request").body}
+        first = refused if names[0] == "0" else {"decision": DECISION}
+        return Says(body={"results": [first, *[later] * (len(names) - 1)]})
+
+    with troubled(decides_one) as server:
+        found, pauses = call(server, "score_all", "some_domain", [{"id": str(n)} for n in range(3)])
+    assert server.asked[0].path == "/v1/domains/some_domain/score/batch"
+    assert seen == [["0", "1", "2"], ["1", "2"], ["2"]]
+    assert [result.problem and result.problem.code for result in found] == ["invalid_request", None, None]
+    assert [result.decision and result.decision.outcome for result in found] == [None, *[DECISION["outcome"]] * 2]
+    assert len(pauses) == 2
+
+
 def test_batches_are_as_large_as_the_service_takes() -> None:
     """By number and by size, in their order, and none is lost."""
     small, large = [b"%d" % n for n in range(2 * MAX_EVENTS + 1)], [b"x" * (MAX_BYTES // 2)] * 5
