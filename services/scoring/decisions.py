@@ -354,15 +354,13 @@ class Decider:
         )
 
     def _reasons(self, row: Matrix, champion: Champion) -> tuple[Reason, ...]:
-        values = dict(zip(champion.names, row.tolist(), strict=True))
-        described = {name: text for view in champion.views for name, text in view.descriptions.items()}
-        described |= self._domain.request_features
+        described = (*(view.descriptions for view in champion.views), self._domain.request_features)
         return tuple(
             Reason(
                 feature=name,
-                value=_finite(values[name]),
+                value=_finite(float(row[champion.names.index(name)])),
                 contribution=round(contribution, 6),
-                description=described[name],
+                description=next(texts[name] for texts in described if name in texts),
             )
             for name, contribution in champion.model.top_features(row, REASONS)
         )
