@@ -16,8 +16,9 @@ from benchmarks.soak.target import Target, serving
 from benchmarks.workbench import Workbench
 from riskloom.errors import ServiceError
 
-#: The share of its capacity that a service is run at.
-SHARE = 0.7
+#: The share of its capacity that a service is run at. A short run shares the machine with other tests, which may take
+#: most of the capacity away after it was measured.
+SHARE, SHARE_QUICK = 0.7, 0.25
 CONNECTIONS = 8
 #: By how much of itself the worker's memory may seem to grow: what noise in ten minutes comes to. Over a short run the
 #: allocator's own warming up is more than that.
@@ -37,6 +38,7 @@ class Plan:
         first: So many seconds of it are warming up, and not judged.
         probing: How long the capacity is measured.
         every: Seconds between samples of memory.
+        share: Of the capacity.
         is_quick: Whether latency is told and not judged, and noise in memory may be larger.
     """
 
@@ -44,15 +46,16 @@ class Plan:
     first: float
     probing: float
     every: float
+    share: float
     is_quick: bool
 
 
-QUICK = Plan(seconds=20, first=5, probing=3, every=0.5, is_quick=True)
+QUICK = Plan(seconds=20, first=5, probing=3, every=0.5, share=SHARE_QUICK, is_quick=True)
 
 
 def plan_of(minutes: float) -> Plan:
     """The full soak of so many minutes; its first is not judged."""
-    return Plan(seconds=minutes * _MINUTE, first=_MINUTE, probing=15, every=2, is_quick=False)
+    return Plan(seconds=minutes * _MINUTE, first=_MINUTE, probing=15, every=2, share=SHARE, is_quick=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ async def soak(target: Target, plan: Plan) -> Soaked:
     probe = await load(target.address, target.bodies, seconds=plan.probing, connections=CONNECTIONS)
     if not probe.at:
         raise ServiceError(f"soak: expected decisions, found {probe.errors}")
-    rate = SHARE * len(probe.at) / plan.probing
+    rate = plan.share * len(probe.at) / plan.probing
     redis = psutil.Process(target.redis.pid)
     watching = asyncio.create_task(sample([target.worker, redis], plan.every))
     heard = await load(target.address, target.bodies, seconds=plan.seconds, connections=CONNECTIONS, rate=rate)
@@ -95,7 +98,7 @@ async def soak(target: Target, plan: Plan) -> Soaked:
 
 def rows(soaked: Soaked, plan: Plan) -> Iterator[Row]:
     """The figures with their targets."""
-    what = f"soak of {plan.seconds / _MINUTE:.3g} min at {SHARE:.0%} of capacity"
+    what = f"soak of {plan.seconds / _MINUTE:.3g} min at {plan.share:.0%} of capacity"
     errors, worker = sum(soaked.heard.errors.values()), soaked.worker
     yield Row(f"{what}: decisions a second", soaked.rate, "1/s", "higher")
     yield Row(f"{what}: errors", errors, "requests", "lower", target=0)
